@@ -1,0 +1,1 @@
+"""Video meetings between partner cities: slots in every city's hours, invitations in every person's language."""

@@ -1,0 +1,207 @@
+"""The configuration: one TOML file, every key of which the environment can set as SCHEDULER_SECTION__KEY.
+
+What is wrong is told all at once, each fault with its key; a bad value stops the start. `config.example.toml` shows
+every key with its default and is tested against this module.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; `faults` are lines to show the operator."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+def is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(_Section):
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key_file: Path = Path("secret.key")
+    trusted_hosts: list[str] = []  # beside the host of base_url
+    proxies: int = Field(default=0, ge=0, le=5)  # how many reverse proxies stand in front
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address such as https://meet.city.example")
+        if parts.path not in ("", "/"):
+            raise ValueError("must not have a path: the product stands at the root of its host")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("must begin with https:// (http:// is accepted only for 127.0.0.1, ::1 and localhost)")
+        return value.rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def hosts(self) -> list[str]:
+        return [urlsplit(self.base_url).hostname or "", *self.trusted_hosts]
+
+
+class Database(_Section):
+    url: str = "sqlite:///scheduler.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not value.startswith("sqlite:///") or value in ("sqlite:///", "sqlite:///:memory:"):
+            raise ValueError("must be sqlite:///FILE")
+        return value
+
+
+class Mail(_Section):
+    smtp_url: str = "smtp://localhost:25"
+    from_address: str = "meetings@localhost.localdomain"
+    from_name: str = "Sister City Meetings"
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _safe_transport(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme == "mailbox":
+            if not value[len("mailbox:") :]:
+                raise ValueError("mailbox: needs a folder, such as mailbox:var/mail")
+            return value
+        if parts.scheme not in ("smtp", "smtp+starttls", "smtps") or not parts.hostname:
+            raise ValueError("must be smtp+starttls://user:password@host:587, smtps://…, smtp://… or mailbox:FOLDER")
+        if parts.scheme == "smtp" and not is_loopback(parts.hostname):
+            raise ValueError("plain smtp:// is accepted only to this machine; use smtp+starttls:// or smtps://")
+        return value
+
+    @field_validator("from_address")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        local, _, domain = value.rpartition("@")
+        if not local or not domain or "+" in local or not value.isascii() or any(c in value for c in ' <>,;:"\r\n'):
+            raise ValueError("must be a plain address without '+', such as meetings@city.example")
+        return value
+
+    @property
+    def domain(self) -> str:
+        return self.from_address.rpartition("@")[2]
+
+    @property
+    def mailbox(self) -> Path | None:
+        """The folder that mail is written to instead of being sent, with a mailbox: address."""
+        return Path(self.smtp_url[len("mailbox:") :]) if self.smtp_url.startswith("mailbox:") else None
+
+    @property
+    def smtp_login(self) -> tuple[str, str] | None:
+        parts = urlsplit(self.smtp_url)
+        return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+
+
+class Inbox(_Section):
+    authserv_id: str = ""  # of our own mail server's Authentication-Results; empty: trust none
+
+
+class Video(_Section):
+    provider: Literal["none", "link", "jitsi"] = "link"
+    base_url: str = ""
+
+    @model_validator(mode="after")
+    def _has_base(self) -> Video:
+        if self.provider == "jitsi" and not self.base_url.startswith("https://"):
+            raise ValueError("base_url must be the https:// address of the Jitsi server")
+        return self
+
+
+class Limits(_Section):
+    people_per_meeting: int = Field(default=100, ge=1, le=1000)
+    sign_in_mails_per_hour: int = Field(default=5, ge=1)  # per address
+    mail_bytes: int = Field(default=10_000_000, ge=100_000)
+    calendar_bytes: int = Field(default=512_000, ge=10_000)
+
+
+class Retention(_Section):
+    link_days_after_meeting: int = Field(default=30, ge=0)  # after that a personal link only shows
+    sign_in_link_minutes: int = Field(default=10, ge=1, le=10)
+    sessions_idle_minutes: int = Field(default=120, ge=5)
+    sessions_hours: int = Field(default=20, ge=1)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="SCHEDULER_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=None
+    )
+
+    server: Server = Server()
+    database: Database = Database()
+    mail: Mail = Mail()
+    inbox: Inbox = Inbox()
+    video: Video = Video()
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load(path: Path | None = None, **overrides: Any) -> Settings:
+    """The settings from `path`, else $SCHEDULER_CONFIG, else ./config.toml when it exists, else the defaults.
+
+    Relative paths in the file are meant from the file's folder. Raises ConfigurationError with every fault.
+    """
+    named = path or (Path(os.environ["SCHEDULER_CONFIG"]) if os.environ.get("SCHEDULER_CONFIG") else None)
+    file = named or Path("config.toml")
+    if named and not named.is_file():
+        raise ConfigurationError([f"{named}: no such file (write one from config.example.toml)"])
+    folder = file.resolve().parent
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        settings = FromFile(**overrides)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])) or 'configuration'}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError([f.replace("Value error, ", "") for f in faults]) from None
+    except ValueError as error:  # not TOML
+        raise ConfigurationError([f"{file}: {error}"]) from None
+    return _anchored(settings, folder)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    server = settings.server.model_copy(update={"secret_key_file": folder / settings.server.secret_key_file})
+    mail = settings.mail
+    if mail.mailbox:
+        mail = mail.model_copy(update={"smtp_url": f"mailbox:{folder / mail.mailbox}"})
+    file = settings.database.url[len("sqlite:///") :]
+    database = settings.database.model_copy(update={"url": f"sqlite:///{folder / file}"})
+    return settings.model_copy(update={"server": server, "mail": mail, "database": database})

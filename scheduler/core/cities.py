@@ -1,0 +1,126 @@
+"""Cities and what belongs to them, as values: office hours, rooms, people, fields, partnerships.
+
+Office hours are local intervals of a weekday in minutes after local midnight, half-open [start, end); the gap between
+two intervals is lunch. Whatever is "a day" here is a local day of one city.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+
+from scheduler.core.words import Wording
+
+Minutes = tuple[int, int]  # [start, end) in minutes after local midnight
+WeeklyHours = tuple[tuple[Minutes, ...], ...]  # seven entries, Monday first
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A local day, or the part of it from `start` (minutes) to midnight, on which a city is closed.
+
+    `kind` is holiday (public holiday), half-day, or municipal (set by the city). `source` says where it comes from.
+    """
+
+    day: date
+    kind: str
+    name: Wording
+    start: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    slug: str
+    name: Wording
+    zone: str
+    country: str  # ISO 3166-1 alpha-2
+    language: str
+    hours: WeeklyHours
+    municipal: tuple[Closure, ...] = ()  # the city's own closures
+    reopened: frozenset[date] = frozenset()  # public holidays on which the city works all the same
+    profile: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # facts to show, by key
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    code: str
+    city: str
+    name: Wording
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    code: str
+    name: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A cooperation field with its topics."""
+
+    code: str
+    name: Wording
+    topics: tuple[Topic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A planning goal of a city that meetings can serve."""
+
+    code: str
+    city: str
+    name: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Partnership:
+    cities: tuple[str, str]
+    kind: str  # sisterhood, friendship, agreement, first-contact
+    since: str = ""  # YYYY or YYYY-MM, as known
+    until: str = ""
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of a city. `role`: operator, coordinator (both sign in), contact, interpreter, observer."""
+
+    id: int
+    name: str
+    email: str
+    city: str
+    language: str
+    role: str
+    disabled: bool = False
+
+    @property
+    def signs_in(self) -> bool:
+        return self.role in ("coordinator", "operator") and not self.disabled
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What a meeting refers to, loaded once for an action: cities by slug, fields, rooms and objectives by code."""
+
+    cities: Mapping[str, City] = field(default_factory=lambda: MappingProxyType({}))
+    fields: Mapping[str, Field] = field(default_factory=lambda: MappingProxyType({}))
+    rooms: Mapping[str, Room] = field(default_factory=lambda: MappingProxyType({}))
+    objectives: Mapping[str, Objective] = field(default_factory=lambda: MappingProxyType({}))
+    partnerships: tuple[Partnership, ...] = ()
+
+    def city_name(self, slug: str, language: str) -> str:
+        city = self.cities.get(slug)
+        return city.name.read_in(language) if city else slug
+
+    def field_name(self, code: str, language: str) -> str:
+        entry = self.fields.get(code)
+        return entry.name.read_in(language) if entry else code
+
+    def topic_name(self, field_code: str, topic: str, language: str) -> str:
+        entry = self.fields.get(field_code)
+        found = [t for t in entry.topics if t.code == topic] if entry else []
+        return found[0].name.read_in(language) if found else topic

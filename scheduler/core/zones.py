@@ -1,0 +1,103 @@
+"""Wall time and instants. The only module that imports pytz.
+
+An instant is an aware datetime in UTC. A wall time is a naive datetime that means something only together with the
+name of an IANA zone. Local times that leave this module are aware with a plain fixed offset, so that no pytz object
+(whose first offset is local mean time: Seoul +8:28) ever travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+
+import pytz
+from pytz.tzinfo import BaseTzInfo, DstTzInfo
+
+from scheduler.core.errors import Fault, Invalid
+
+# pytz knows no rules after 2037 and nobody plans further; the bound keeps both facts out of the rest.
+HORIZON = timedelta(days=5 * 366)
+
+
+def tz_version() -> str:
+    """Version of the tz database in use, such as `2026a`."""
+    return str(pytz.OLSON_VERSION)  # type: ignore[attr-defined]
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is an IANA zone that this tz database knows (exact spelling)."""
+    return name in pytz.all_timezones_set
+
+
+def common_zones() -> list[str]:
+    return list(pytz.common_timezones)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> BaseTzInfo:
+    if not is_zone(name):
+        raise Invalid(Fault("/zone", "unknown-zone", {"zone": name}))
+    return pytz.timezone(name)
+
+
+def to_instant(wall: datetime, zone: str) -> datetime:
+    """The UTC instant of the naive `wall` in `zone`.
+
+    Raises Invalid for an unknown zone, and for a wall time that does not exist or exists twice; the error then names
+    the instants to choose from: the two readings, or the last before and the first after the gap.
+    """
+    tz = _zone(zone)
+    values = {"wall": wall.isoformat(" ", "minutes"), "zone": zone}
+    try:
+        return tz.localize(wall, is_dst=None).astimezone(UTC)
+    except pytz.NonExistentTimeError:
+        # Read with the offsets before and after the gap: the wall clock shifted by the gap's length either way.
+        choices = _readings(tz, wall)
+        raise Invalid(Fault("/wall", "wall-nonexistent", values), choices=choices) from None
+    except pytz.AmbiguousTimeError:
+        raise Invalid(Fault("/wall", "wall-ambiguous", values), choices=_readings(tz, wall)) from None
+
+
+def _readings(tz: BaseTzInfo, wall: datetime) -> tuple[datetime, ...]:
+    return tuple(sorted({tz.localize(wall, is_dst=dst).astimezone(UTC) for dst in (True, False)}))
+
+
+def to_local(instant: datetime, zone: str) -> datetime:
+    """`instant` on the clock of `zone`, aware with the offset then in force (a fixed offset, no pytz object)."""
+    local = instant.astimezone(_zone(zone))
+    offset = local.utcoffset()
+    assert offset is not None
+    return local.replace(tzinfo=timezone(offset))
+
+
+def offset_at(instant: datetime, zone: str) -> timedelta:
+    offset = to_local(instant, zone).utcoffset()
+    assert offset is not None
+    return offset
+
+
+def abbreviation_at(instant: datetime, zone: str) -> str:
+    """The tz database's abbreviation in force, such as `KST` or `+08`."""
+    return instant.astimezone(_zone(zone)).strftime("%Z")
+
+
+def transitions(zone: str, since: datetime, until: datetime) -> Iterator[tuple[datetime, timedelta, timedelta, str]]:
+    """Changes of offset in [since, until): instant (UTC), offset before, offset after, abbreviation after.
+
+    Entries of the tz database that change no offset (only a name) are left out.
+    """
+    tz = _zone(zone)
+    if not isinstance(tz, DstTzInfo):
+        return
+    times, infos = tz._utc_transition_times, tz._transition_info  # type: ignore[attr-defined]
+    for index in range(1, len(times)):
+        at = times[index].replace(tzinfo=UTC)
+        before, after = infos[index - 1][0], infos[index][0]
+        if since <= at < until and before != after:
+            yield at, before, after, infos[index][2]
+
+
+def is_dst_at(instant: datetime, zone: str) -> bool:
+    """Whether the tz database calls the time then in force daylight saving time."""
+    return bool(instant.astimezone(_zone(zone)).dst())

@@ -1,0 +1,106 @@
+"""Every sentence a person reads, in Korean, Mongolian, Turkish and English as equals.
+
+A sentence has a dotted key: the file's name, then the table's, then the entry's (`mail.subject.invitation` stands in
+translations/<language>/mail.toml under [subject]). Values fill `{named}` places. An entry that depends on a number is
+a table of CLDR plural categories (`one`, `other`) chosen by the value `n`. People read the 24-hour clock everywhere.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date
+from markupsafe import Markup, escape
+
+from scheduler.core.words import LANGUAGES
+from scheduler.paths import TRANSLATIONS
+
+LANGUAGE_NAMES = {"ko": "한국어", "mn": "Монгол", "tr": "Türkçe", "en": "English"}
+DEFAULT_LANGUAGE = "en"
+
+_DATE_PATTERNS = {
+    "ko": "y년 M월 d일 (EEE)",
+    "mn": "y 'оны' M 'сарын' d, EEEE",
+    "tr": "d MMMM y EEEE",
+    "en": "EEEE, d MMMM y",
+}
+_SHORT_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
+
+
+@cache
+def catalogue(language: str) -> dict[str, str | dict[str, str]]:
+    """All sentences of a language by dotted key; entries with plural forms are dicts."""
+    found: dict[str, str | dict[str, str]] = {}
+    for path in sorted((TRANSLATIONS / language).glob("*.toml")):
+        _flatten(tomllib.loads(path.read_text("utf-8")), path.stem, found)
+    return found
+
+
+def _flatten(table: dict[str, Any], prefix: str, found: dict[str, str | dict[str, str]]) -> None:
+    for key, value in table.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict) and "other" not in value:
+            _flatten(value, name, found)
+        else:
+            found[name] = value
+
+
+def text(language: str, key: str, **values: Any) -> str:
+    """The sentence `key` in `language`, filled with `values`. An unknown key is a KeyError: a test finds it first."""
+    return _form(language, key, values).format(**values)
+
+
+def html(language: str, key: str, **values: Any) -> Markup:
+    """As `text`, for HTML: the sentence and every value are escaped (Markup values stand as they are)."""
+    return Markup(escape(_form(language, key, values))).format(**values)
+
+
+def has(language: str, key: str) -> bool:
+    return key in catalogue(language)
+
+
+def _form(language: str, key: str, values: dict[str, Any]) -> str:
+    entry = catalogue(language if language in LANGUAGES else DEFAULT_LANGUAGE)[key]
+    if isinstance(entry, str):
+        return entry
+    return entry.get(Locale.parse(language).plural_form(values["n"]), entry["other"])
+
+
+def full_date(language: str, day: date) -> str:
+    """A date with its year and weekday, as an official letter writes it."""
+    return format_date(day, _DATE_PATTERNS[language], locale=language)
+
+
+def short_date(language: str, day: date) -> str:
+    """A date without its year, with its weekday."""
+    return format_date(day, _SHORT_DATE_PATTERNS[language], locale=language)
+
+
+def clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M")
+
+
+def utc_offset(offset: timedelta) -> str:
+    """`UTC+9`, `UTC+5:30`, `UTC-3`, `UTC`."""
+    minutes = int(offset.total_seconds()) // 60
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '-'}{hours}" + (f":{rest:02d}" if rest else "")
+
+
+def negotiate(accept_language: str) -> str:
+    """The first of our languages in an Accept-Language header, by its weights; English when there is none."""
+    weighted = []
+    for position, part in enumerate(accept_language.split(",")[:20]):
+        tag, _, q = part.strip().partition(";q=")
+        try:
+            weight = float(q) if q else 1.0
+        except ValueError:
+            continue
+        weighted.append((-weight, position, tag.split("-")[0].lower()))
+    return next((tag for _, _, tag in sorted(weighted) if tag in LANGUAGES), DEFAULT_LANGUAGE)
