@@ -1,0 +1,178 @@
+"""Cities and what belongs to them: rows <-> core values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from scheduler.core.cities import City, Closure, Directory, Field, Objective, Partnership, Person, Room, Topic
+from scheduler.core.meeting import email_key
+from scheduler.core.words import Wording
+from scheduler.db import tables as t
+from scheduler.db.engine import added
+
+
+def load(db: Connection) -> Directory:
+    """Everything but the people; small, and read as a whole."""
+    topics: dict[str, list[Topic]] = {}
+    for row in db.execute(select(t.topics).order_by(t.topics.c.position)):
+        topics.setdefault(row.field, []).append(Topic(row.code, Wording.of(row.name)))
+    return Directory(
+        cities=_cities(db),
+        fields={
+            row.code: Field(row.code, Wording.of(row.name), tuple(topics.get(row.code, ())))
+            for row in db.execute(select(t.fields).order_by(t.fields.c.position))
+        },
+        rooms={
+            row.code: Room(row.code, row.city, Wording.of(row.name), row.id)
+            for row in db.execute(select(t.rooms).order_by(t.rooms.c.id))
+        },
+        objectives={
+            row.code: Objective(row.code, row.city, Wording.of(row.name))
+            for row in db.execute(select(t.objectives).order_by(t.objectives.c.position))
+        },
+        partnerships=tuple(
+            Partnership((row.city_a, row.city_b), row.kind, row.since, row.until, tuple(row.fields))
+            for row in db.execute(select(t.partnerships).order_by(t.partnerships.c.id))
+        ),
+    )
+
+
+def _cities(db: Connection) -> dict[str, City]:
+    closed: dict[str, list[Closure]] = {}
+    reopened: dict[str, set[Any]] = {}
+    for row in db.execute(select(t.closures).order_by(t.closures.c.day)):
+        if row.kind == "reopened":
+            reopened.setdefault(row.city, set()).add(row.day)
+        else:
+            closed.setdefault(row.city, []).append(
+                Closure(row.day, row.kind, Wording.of(row.name), row.start, source=row.city)
+            )
+    return {
+        row.slug: City(
+            slug=row.slug,
+            name=Wording.of(row.name),
+            zone=row.zone,
+            country=row.country,
+            language=row.language,
+            hours=tuple(tuple((start, end) for start, end in day) for day in row.hours),
+            municipal=tuple(closed.get(row.slug, ())),
+            reopened=frozenset(reopened.get(row.slug, ())),
+            profile=row.profile,
+        )
+        for row in db.execute(select(t.cities).order_by(t.cities.c.position, t.cities.c.slug))
+    }
+
+
+def add_city(db: Connection, city: City) -> bool:
+    """Adds the city with its closures; False, and nothing changed, when its slug is there already."""
+    if db.scalar(select(t.cities.c.slug).where(t.cities.c.slug == city.slug)):
+        return False
+    position = db.scalar(select(func.coalesce(func.max(t.cities.c.position), 0))) or 0
+    db.execute(
+        insert(t.cities).values(
+            slug=city.slug,
+            name=dict(city.name.texts),
+            zone=city.zone,
+            country=city.country,
+            language=city.language,
+            hours=[[list(interval) for interval in day] for day in city.hours],
+            profile=dict(city.profile),
+            position=position + 1,
+        )
+    )
+    rows = [
+        {"city": city.slug, "day": c.day, "kind": "municipal", "name": dict(c.name.texts), "start": c.start}
+        for c in city.municipal
+    ]
+    rows += [
+        {"city": city.slug, "day": day, "kind": "reopened", "name": {}, "start": 0} for day in sorted(city.reopened)
+    ]
+    if rows:
+        db.execute(insert(t.closures), rows)
+    return True
+
+
+def add_room(db: Connection, room: Room) -> bool:
+    if db.scalar(select(t.rooms.c.id).where(t.rooms.c.code == room.code)):
+        return False
+    db.execute(insert(t.rooms).values(city=room.city, code=room.code, name=dict(room.name.texts)))
+    return True
+
+
+def add_fields(db: Connection, fields: Iterable[Field]) -> None:
+    """Adds the fields that are not there yet, with their topics."""
+    known = set(db.scalars(select(t.fields.c.code)))
+    for position, field in enumerate(fields):
+        if field.code in known:
+            continue
+        db.execute(insert(t.fields).values(code=field.code, name=dict(field.name.texts), position=position))
+        for place, topic in enumerate(field.topics):
+            values = {"field": field.code, "code": topic.code, "name": dict(topic.name.texts), "position": place}
+            db.execute(insert(t.topics).values(values))
+
+
+def add_objectives(db: Connection, objectives: Iterable[Objective]) -> None:
+    known = set(db.scalars(select(t.objectives.c.code)))
+    for position, goal in enumerate(objectives):
+        if goal.code not in known:
+            values = {"code": goal.code, "city": goal.city, "name": dict(goal.name.texts), "position": position}
+            db.execute(insert(t.objectives).values(values))
+
+
+def add_partnerships(db: Connection, partnerships: Iterable[Partnership]) -> None:
+    known = {tuple(row) for row in db.execute(select(t.partnerships.c.city_a, t.partnerships.c.city_b))}
+    for bond in partnerships:
+        if bond.cities not in known:
+            values = {"city_a": bond.cities[0], "city_b": bond.cities[1], "kind": bond.kind}
+            values |= {"since": bond.since, "until": bond.until}
+            db.execute(insert(t.partnerships).values(**values, fields=list(bond.fields)))
+
+
+# --- people
+
+
+def _person(row: Any) -> Person:
+    return Person(row.id, row.name, row.email, row.city, row.language, row.role, row.disabled_at is not None)
+
+
+def people(db: Connection, city: str = "", *, disabled: bool = False) -> list[Person]:
+    query = select(t.people).order_by(t.people.c.city, t.people.c.id)
+    if city:
+        query = query.where(t.people.c.city == city)
+    if not disabled:
+        query = query.where(t.people.c.disabled_at.is_(None))
+    return [_person(row) for row in db.execute(query)]
+
+
+def person(db: Connection, person_id: int) -> Person | None:
+    row = db.execute(select(t.people).where(t.people.c.id == person_id)).one_or_none()
+    return _person(row) if row else None
+
+
+def person_by_email(db: Connection, email: str) -> Person | None:
+    row = db.execute(select(t.people).where(t.people.c.email_key == email_key(email))).one_or_none()
+    return _person(row) if row else None
+
+
+def add_person(db: Connection, name: str, email: str, city: str, language: str, role: str, now: datetime) -> int:
+    values = {"name": name, "email": email, "email_key": email_key(email), "city": city, "language": language}
+    return added(db, t.people, {**values, "role": role, "created_at": now})
+
+
+def change_language(db: Connection, person_id: int, language: str) -> None:
+    db.execute(update(t.people).where(t.people.c.id == person_id).values(language=language))
+
+
+def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datetime) -> None:
+    """Disables the person, hands their meetings over, and ends their sessions, links and tokens."""
+    db.execute(update(t.people).where(t.people.c.id == person_id).values(disabled_at=now))
+    db.execute(update(t.meetings).where(t.meetings.c.owner_id == person_id).values(owner_id=hand_over_to))
+    db.execute(t.web_sessions.delete().where(t.web_sessions.c.person_id == person_id))
+    db.execute(t.sign_in_links.delete().where(t.sign_in_links.c.person_id == person_id))
+    tokens = t.api_tokens
+    open_tokens = (tokens.c.person_id == person_id) & tokens.c.revoked_at.is_(None)
+    db.execute(update(tokens).where(open_tokens).values(revoked_at=now))

@@ -1,0 +1,133 @@
+"""Mail received: every message raw and for ever countable, what was made of it, and what waits for a person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, select, update
+
+from scheduler.core.itip import Answer
+from scheduler.core.judging import Claim
+from scheduler.db import tables as t
+from scheduler.db.engine import added
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an envelope tells about a message. `recipient` is the address of ours that received it."""
+
+    message_id: str = ""
+    recipient: str = ""
+    sender: str = ""
+    subject: str = ""
+    text: str = ""
+    received: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits for a person's decision. `claim` is the answer that the decision may record."""
+
+    id: int
+    outcome: str
+    reason: str
+    recorded_at: datetime
+    letter: Letter
+    meeting_id: int | None
+    invitation_id: str | None
+    claim: Claim | None
+    waits: bool
+
+
+def store(db: Connection, raw: bytes, now: datetime) -> int:
+    """Keeps the message before anything is made of it."""
+    unknown = ("message_id", "recipient", "sender", "subject", "text", "outcome", "reason", "decision")
+    values = {"recorded_at": now, "raw": raw, "sha256": hashlib.sha256(raw).hexdigest(), "waits": False}
+    return added(db, t.inbox, values | dict.fromkeys(unknown, ""))
+
+
+def describe(db: Connection, inbox_id: int, letter: Letter) -> None:
+    values = {"message_id": letter.message_id, "recipient": letter.recipient, "sender": letter.sender}
+    values |= {"subject": letter.subject, "text": letter.text}
+    db.execute(update(t.inbox).where(t.inbox.c.id == inbox_id).values(received=letter.received, **values))
+
+
+def is_repeat(db: Connection, inbox_id: int, message_id: str, recipient: str) -> bool:
+    """Whether a message with this Message-ID was judged before for the same address."""
+    i = t.inbox.c
+    same = (i.message_id == message_id) & (i.recipient == recipient) & (i.id != inbox_id) & (i.outcome != "")
+    return bool(message_id and db.scalar(select(exists().where(same))))
+
+
+def judge(
+    db: Connection,
+    inbox_id: int,
+    outcome: str,
+    reason: str = "",
+    *,
+    meeting_id: int | None = None,
+    invitation_id: str | None = None,
+    claim: Claim | None = None,
+    waits: bool = False,
+) -> None:
+    values = {"outcome": outcome, "reason": reason, "meeting_id": meeting_id, "invitation_id": invitation_id}
+    proposal = _claim_to_json(claim) if claim else None
+    db.execute(update(t.inbox).where(t.inbox.c.id == inbox_id).values(**values, proposal=proposal, waits=waits))
+
+
+def unjudged(db: Connection) -> list[tuple[int, bytes]]:
+    """What was stored but not judged, oldest first."""
+    i = t.inbox.c
+    return [(row.id, row.raw) for row in db.execute(select(i.id, i.raw).where(i.outcome == "").order_by(i.id))]
+
+
+def waiting(db: Connection, cities: Sequence[str] | None) -> list[Waiting]:
+    """What waits for a person, oldest first. `cities`: of meetings hosted there; None: everything."""
+    query = select(t.inbox).where(t.inbox.c.waits).order_by(t.inbox.c.id)
+    if cities is not None:
+        mine = exists().where(t.meetings.c.id == t.inbox.c.meeting_id, t.meetings.c.host.in_(cities))
+        query = query.where(mine)
+    return [_waiting(row) for row in db.execute(query)]
+
+
+def one(db: Connection, inbox_id: int) -> Waiting | None:
+    row = db.execute(select(t.inbox).where(t.inbox.c.id == inbox_id)).one_or_none()
+    return _waiting(row) if row else None
+
+
+def decide(db: Connection, inbox_id: int, decision: str, person_id: int | None, now: datetime) -> bool:
+    """Notes the decision; False when somebody else was quicker."""
+    open_ = (t.inbox.c.id == inbox_id) & t.inbox.c.waits
+    values = {"decision": decision, "decided_by": person_id, "decided_at": now, "waits": False}
+    return bool(db.execute(update(t.inbox).where(open_).values(**values)).rowcount)
+
+
+def _waiting(row: Any) -> Waiting:
+    letter = Letter(row.message_id, row.recipient, row.sender, row.subject, row.text, row.received)
+    return Waiting(
+        row.id,
+        row.outcome,
+        row.reason,
+        row.recorded_at,
+        letter,
+        row.meeting_id,
+        row.invitation_id,
+        _claim_from_json(row.proposal) if row.proposal else None,
+        row.waits,
+    )
+
+
+def _claim_to_json(claim: Claim) -> dict[str, Any]:
+    answer = asdict(claim.answer)
+    answer |= {"dtstamp": claim.answer.dtstamp.isoformat(), "received": claim.answer.received.isoformat()}
+    return {"email": claim.email, "name": claim.name, "invitation_id": claim.invitation_id, "answer": answer}
+
+
+def _claim_from_json(data: dict[str, Any]) -> Claim:
+    answer = dict(data["answer"])
+    answer |= {key: datetime.fromisoformat(answer[key]) for key in ("dtstamp", "received")}
+    return Claim(data["email"], data["name"], Answer(**answer), data["invitation_id"])

@@ -1,0 +1,315 @@
+"""Meetings with their invitations and answers: rows <-> core values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from scheduler.core.cities import Directory
+from scheduler.core.errors import RoomTaken
+from scheduler.core.itip import Answer
+from scheduler.core.meeting import Invitation, Invitee, Meeting
+from scheduler.core.words import Wording
+from scheduler.db import tables as t
+
+
+class Overtaken(Exception):
+    """The meeting is no longer as it was read: read again, decide again."""
+
+
+HashesOf = Callable[[Invitation], tuple[str, str]]  # hashes of its reply token and its link token
+
+
+# --- reading
+
+
+def load(db: Connection, meeting_id: int) -> Meeting | None:
+    found = load_many(db, select(t.meetings).where(t.meetings.c.id == meeting_id))
+    return found[0] if found else None
+
+
+def load_by_uid(db: Connection, uid: str) -> Meeting | None:
+    found = load_many(db, select(t.meetings).where(t.meetings.c.uid == uid))
+    return found[0] if found else None
+
+
+def load_by_token(db: Connection, *, reply_hash: str = "", link_hash: str = "") -> tuple[Meeting, Invitation] | None:
+    """The meeting and the invitation that a token belongs to, removed persons included."""
+    column, value = (t.invitations.c.reply_hash, reply_hash) if reply_hash else (t.invitations.c.link_hash, link_hash)
+    row = db.execute(select(t.invitations.c.id, t.invitations.c.meeting_id).where(column == value)).one_or_none()
+    meeting = load(db, row.meeting_id) if row else None
+    if row is None or meeting is None:
+        return None
+    return meeting, next(i for i in meeting.invitations if i.id == row.id)
+
+
+def load_many(db: Connection, query: Select[Any]) -> list[Meeting]:
+    """The meetings that `query` (a select of t.meetings) finds, in its order, in four statements."""
+    rows = db.execute(query).all()
+    ids = [row.id for row in rows]
+    cities, invitations = _cities(db, ids), _invitations(db, ids)
+    return [_meeting(row, cities.get(row.id, ()), invitations.get(row.id, ())) for row in rows]
+
+
+def find(
+    *,
+    cities: Sequence[str] = (),
+    city: str = "",
+    field: str = "",
+    statuses: Sequence[str] = (),
+    ends_after: datetime | None = None,
+    starts_before: datetime | None = None,
+    after: tuple[datetime, int] | None = None,
+    latest_first: bool = False,
+    limit: int | None = None,
+) -> Select[Any]:
+    """The query of meetings in which one of `cities` takes part (empty: any), filtered, by start and id."""
+    m = t.meetings.c
+    query = select(t.meetings)
+    if cities:
+        query = query.where(_takes_part(t.participations.c.city.in_(cities)))
+    if city:
+        query = query.where(_takes_part(t.participations.c.city == city))
+    if field:
+        query = query.where(m.field == field)
+    if statuses:
+        query = query.where(m.status.in_(statuses))
+    if ends_after:
+        query = query.where(m.ends > ends_after)
+    if starts_before:
+        query = query.where(m.starts < starts_before)
+    if after:
+        start, ident = after
+        query = query.where(or_(m.starts > start, and_(m.starts == start, m.id > ident)))
+    order = (m.starts.desc(), m.id.desc()) if latest_first else (m.starts, m.id)
+    return query.order_by(*order).limit(limit)
+
+
+def _takes_part(condition: Any) -> Any:
+    return exists().where(t.participations.c.meeting_id == t.meetings.c.id, condition)
+
+
+def _cities(db: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    query = select(t.participations).where(t.participations.c.meeting_id.in_(ids))
+    for row in db.execute(query.order_by(t.participations.c.position)):
+        found.setdefault(row.meeting_id, []).append(row.city)
+    return found
+
+
+def _invitations(db: Connection, ids: Sequence[int]) -> dict[int, list[Invitation]]:
+    aliases: dict[str, set[str]] = {}
+    joined = t.aliases.join(t.invitations, t.aliases.c.invitation_id == t.invitations.c.id)
+    for row in db.execute(select(t.aliases).select_from(joined).where(t.invitations.c.meeting_id.in_(ids))):
+        aliases.setdefault(row.invitation_id, set()).add(row.email_key)
+    found: dict[int, list[Invitation]] = {}
+    query = select(t.invitations).where(t.invitations.c.meeting_id.in_(ids)).order_by(t.invitations.c.position)
+    for row in db.execute(query):
+        found.setdefault(row.meeting_id, []).append(_invitation(row, frozenset(aliases.get(row.id, ()))))
+    return found
+
+
+def _invitation(row: Any, aliases: frozenset[str]) -> Invitation:
+    return Invitation(
+        id=row.id,
+        invitee=Invitee(row.name, row.email, row.city, row.language, row.role),
+        seed=row.seed,
+        lead=row.lead,
+        reset_sequence=row.reset_sequence,
+        last_dtstamp=row.last_dtstamp,
+        first_message_id=row.first_message_id,
+        last_message_id=row.last_message_id,
+        removed_at=row.removed_at,
+        status=row.status,
+        comment=row.comment,
+        answered_at=row.answered_at,
+        channel=row.channel,
+        answered_by=row.answered_by,
+        aliases=aliases,
+    )
+
+
+def _meeting(row: Any, cities: Iterable[str], invitations: Iterable[Invitation]) -> Meeting:
+    return Meeting(
+        id=row.id,
+        uid=row.uid,
+        status=row.status,
+        title=Wording.of(row.title),
+        agenda=Wording.of(row.agenda, lines=True),
+        field=row.field,
+        topic=row.topic,
+        objective=row.objective,
+        host=row.host,
+        cities=tuple(cities),
+        zone=row.zone,
+        wall=row.wall,
+        start=row.starts,
+        duration_minutes=row.duration_minutes,
+        tz_version=row.tz_version,
+        video_url=row.video_url,
+        room=row.room,
+        confidential=row.confidential,
+        owner_id=row.owner_id,
+        sequence=row.sequence,
+        version=row.version,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        cancelled_at=row.cancelled_at,
+        cancel_reason=row.cancel_reason,
+        invitations=tuple(invitations),
+    )
+
+
+# --- writing
+
+
+def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
+    """A new meeting. Raises RoomTaken."""
+    db.execute(insert(t.meetings).values(id=meeting.id, created_at=meeting.created_at, **_columns(meeting)))
+    _save_parts(db, meeting, directory, hashes)
+
+
+def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directory, hashes: HashesOf) -> None:
+    """A changed meeting. Raises Overtaken unless it is still as `expected` was read, and RoomTaken."""
+    if load(db, meeting.id) != expected:
+        raise Overtaken
+    if meeting == expected:
+        return
+    db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**_columns(meeting)))
+    _save_parts(db, meeting, directory, hashes, expected)
+
+
+def _columns(meeting: Meeting) -> dict[str, Any]:
+    same = (
+        "uid status field topic objective host zone wall duration_minutes tz_version video_url room confidential "
+        "owner_id sequence version changed_at cancelled_at cancel_reason"
+    )
+    columns: dict[str, Any] = {name: getattr(meeting, name) for name in same.split()}
+    columns |= {"title": dict(meeting.title.texts), "agenda": dict(meeting.agenda.texts)}
+    return columns | {"starts": meeting.start, "ends": meeting.end}
+
+
+def _save_parts(
+    db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf, before: Meeting | None = None
+) -> None:
+    if before is None or before.cities != meeting.cities:
+        db.execute(delete(t.participations).where(t.participations.c.meeting_id == meeting.id))
+        rows = [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)]
+        db.execute(insert(t.participations), rows)
+    _save_booking(db, meeting, directory, before)
+    known = {i.id: i for i in before.invitations} if before else {}
+    for position, invitation in enumerate(meeting.invitations):
+        if known.get(invitation.id) != invitation:
+            _save_invitation(db, meeting.id, position, invitation, invitation.id in known, hashes)
+
+
+def _save_booking(db: Connection, meeting: Meeting, directory: Directory, before: Meeting | None) -> None:
+    taken = _room_time(meeting)
+    if before is not None and _room_time(before) == taken:
+        return
+    db.execute(delete(t.bookings).where(t.bookings.c.meeting_id == meeting.id))
+    if taken is None:
+        return
+    room, starts, ends = taken
+    try:
+        values = {"meeting_id": meeting.id, "room_id": directory.rooms[room].id, "starts": starts, "ends": ends}
+        db.execute(insert(t.bookings).values(values))
+    except IntegrityError as error:
+        if "room-taken" in str(error.orig):
+            raise RoomTaken(room=room) from error
+        raise
+
+
+def _room_time(meeting: Meeting) -> tuple[str, datetime, datetime] | None:
+    if not meeting.room or meeting.status == "cancelled":
+        return None
+    return meeting.room, meeting.start, meeting.end
+
+
+def _save_invitation(
+    db: Connection, meeting_id: int, position: int, invitation: Invitation, known: bool, hashes: HashesOf
+) -> None:
+    same = (
+        "seed lead reset_sequence last_dtstamp first_message_id last_message_id removed_at status comment answered_at "
+        "channel answered_by"
+    )
+    person = invitation.invitee
+    columns: dict[str, Any] = {name: getattr(invitation, name) for name in same.split()}
+    columns |= {"name": person.name, "email": person.email, "email_key": person.email_key, "city": person.city}
+    columns |= {"language": person.language, "role": person.role, "position": position}
+    if known:
+        db.execute(update(t.invitations).where(t.invitations.c.id == invitation.id).values(**columns))
+    else:
+        reply_hash, link_hash = hashes(invitation)
+        columns |= {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
+        db.execute(insert(t.invitations).values(**columns))
+
+
+def add_alias(db: Connection, invitation_id: str, email_key: str) -> None:
+    known = select(t.aliases).where(t.aliases.c.invitation_id == invitation_id, t.aliases.c.email_key == email_key)
+    if not db.execute(known).first():
+        db.execute(insert(t.aliases).values(invitation_id=invitation_id, email_key=email_key))
+
+
+# --- answers
+
+
+def answers(db: Connection, invitation_id: str) -> list[Answer]:
+    rows = db.execute(select(t.answers).where(t.answers.c.invitation_id == invitation_id))
+    return [_answer(row) for row in rows]
+
+
+def history(db: Connection, meeting_id: int) -> list[tuple[str, Answer, str]]:
+    """Every answer ever given about the meeting: invitation, answer, outcome; in the order of recording."""
+    joined = t.answers.join(t.invitations, t.answers.c.invitation_id == t.invitations.c.id)
+    query = select(t.answers).select_from(joined).where(t.invitations.c.meeting_id == meeting_id)
+    rows = db.execute(query.order_by(t.answers.c.id))
+    return [(row.invitation_id, _answer(row), row.outcome) for row in rows]
+
+
+def add_answer(db: Connection, invitation_id: str, answer: Answer, outcome: str, now: datetime) -> None:
+    db.execute(
+        insert(t.answers).values(
+            invitation_id=invitation_id,
+            sequence=answer.sequence,
+            dtstamp=answer.dtstamp,
+            received=answer.received,
+            status=answer.status,
+            comment=answer.comment,
+            channel=answer.channel,
+            by=answer.by,
+            digest=answer.digest,
+            outcome=outcome,
+            recorded_at=now,
+        )
+    )
+
+
+def _answer(row: Any) -> Answer:
+    return Answer(row.sequence, row.dtstamp, row.received, row.status, row.comment, row.channel, row.by)
+
+
+# --- busy time
+
+
+def busy(
+    db: Connection, *, emails: Sequence[str], room: str, since: datetime, until: datetime, without: int = 0
+) -> list[tuple[str, datetime, datetime]]:
+    """Confirmed meetings but `without` that overlap [since, until): the city of the busy person or room, start, end."""
+    m, i = t.meetings.c, t.invitations.c
+    overlap = and_(m.status == "confirmed", m.id != without, m.starts < until, m.ends > since)
+    found: list[tuple[str, datetime, datetime]] = []
+    if emails:
+        people = select(i.city, m.starts, m.ends).select_from(t.invitations.join(t.meetings, i.meeting_id == m.id))
+        mine = and_(i.email_key.in_(emails), i.removed_at.is_(None), i.status != "declined")
+        found += [(row.city, row.starts, row.ends) for row in db.execute(people.where(overlap, mine))]
+    if room:
+        b, r = t.bookings.c, t.rooms.c
+        query = select(r.city, b.starts, b.ends).select_from(t.bookings.join(t.rooms, b.room_id == r.id))
+        query = query.where(r.code == room, b.meeting_id != without, b.starts < until, b.ends > since)
+        found += [(row.city, row.starts, row.ends) for row in db.execute(query)]
+    return found

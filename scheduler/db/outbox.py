@@ -1,0 +1,193 @@
+"""Mail to send, as durable rows with the finished bytes.
+
+A row is written in the transaction of the fact that it tells. A worker claims it by a conditional UPDATE, hands its
+bytes over, and marks it only then; a crash in between means that the same bytes go out again, never other ones. Rows
+of one invitation leave in order: a newer row supersedes the older ones that are not being sent at the moment.
+
+States: queued (waiting, or being sent under a lease), handed-over, refused (for good, or given up), bounced (came
+back later), superseded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
+
+from scheduler.db import tables as t
+
+LEASE = timedelta(minutes=5)  # longer than the slowest hand-over: its network time-outs end before
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mail to be sent."""
+
+    kind: str
+    recipient: str
+    envelope_from: str
+    message_id: str
+    content: bytes
+    meeting_id: int | None = None
+    invitation_id: str | None = None
+    sequence: int | None = None
+    dtstamp: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A mail that this worker may hand over until its lease ends."""
+
+    id: int
+    kind: str
+    recipient: str
+    envelope_from: str
+    content: bytes
+    attempts: int
+    created_at: datetime
+    meeting_id: int | None
+    invitation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the newest mail to a person has come, since when, and the mail server's last word."""
+
+    state: str
+    at: datetime
+    answer: str = ""
+    attempts: int = 0
+
+
+def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    rows = [
+        {
+            "kind": e.kind,
+            "recipient": e.recipient,
+            "envelope_from": e.envelope_from,
+            "message_id": e.message_id,
+            "content": e.content,
+            "sha256": hashlib.sha256(e.content).hexdigest(),
+            "meeting_id": e.meeting_id,
+            "invitation_id": e.invitation_id,
+            "sequence": e.sequence,
+            "dtstamp": e.dtstamp,
+            "state": "queued",
+            "attempts": 0,
+            "next_attempt_at": now,
+            "lease": "",
+            "answer": "",
+            "created_at": now,
+        }
+        for e in entries
+    ]
+    if rows:
+        db.execute(insert(t.outbox), rows)
+        _supersede(db, now, [e.invitation_id for e in entries if e.invitation_id])
+
+
+def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:
+    """Older unsent rows of an invitation are overtaken by its newest; one that is being sent is left to its worker."""
+    o, newer = t.outbox.c, t.outbox.alias("newer")
+    overtaken = exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
+    unsent = and_(o.state == "queued", o.invitation_id.is_not(None), _free(now))
+    statement = update(t.outbox).where(unsent, overtaken)
+    if invitation_ids is not None:
+        statement = statement.where(o.invitation_id.in_(invitation_ids))
+    db.execute(statement.values(state="superseded", finished_at=now))
+
+
+def _free(now: datetime) -> Any:
+    return or_(t.outbox.c.lease == "", t.outbox.c.lease_until <= now)
+
+
+def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
+    """The next mail that is due, claimed under `lease`; None when there is none."""
+    _supersede(db, now)
+    o, older = t.outbox.c, t.outbox.alias("older")
+    first = ~exists().where(older.c.invitation_id == o.invitation_id, older.c.id < o.id, older.c.state == "queued")
+    due = and_(o.state == "queued", o.next_attempt_at <= now, _free(now), first)
+    row = db.execute(select(t.outbox).where(due).order_by(o.next_attempt_at, o.id).limit(1)).one_or_none()
+    if row is None:
+        return None
+    values = {"lease": lease, "lease_until": now + LEASE, "attempts": row.attempts + 1}
+    if not db.execute(update(t.outbox).where(o.id == row.id, due).values(**values)).rowcount:
+        return None
+    return Claimed(
+        row.id, row.kind, row.recipient, row.envelope_from, row.content, row.attempts + 1, row.created_at,
+        row.meeting_id, row.invitation_id,
+    )  # fmt: skip
+
+
+def finish(db: Connection, claimed: Claimed, lease: str, state: str, answer: str, now: datetime) -> bool:
+    """Marks the mail handed-over or refused; False when the lease was lost and another worker has it."""
+    return _settle(db, claimed, lease, state=state, answer=answer[:500], lease_until=None, finished_at=now, next_=now)
+
+
+def retry(db: Connection, claimed: Claimed, lease: str, answer: str, at: datetime) -> bool:
+    """Gives the mail back to be tried again at `at`."""
+    return _settle(db, claimed, lease, state="queued", answer=answer[:500], lease_until=None, next_=at)
+
+
+def _settle(db: Connection, claimed: Claimed, lease: str, *, next_: datetime, **values: Any) -> bool:
+    mine = and_(t.outbox.c.id == claimed.id, t.outbox.c.lease == lease)
+    return bool(db.execute(update(t.outbox).where(mine).values(lease="", next_attempt_at=next_, **values)).rowcount)
+
+
+def mark_bounced(db: Connection, invitation_id: str, answer: str, now: datetime) -> bool:
+    """The newest mail that was handed over for the invitation came back."""
+    o = t.outbox.c
+    newest = select(func.max(o.id)).where(o.invitation_id == invitation_id, o.state == "handed-over")
+    statement = update(t.outbox).where(o.id == newest.scalar_subquery())
+    return bool(db.execute(statement.values(state="bounced", answer=answer[:500], finished_at=now)).rowcount)
+
+
+def deliveries(db: Connection, meeting_id: int) -> Mapping[str, Delivery]:
+    """By invitation, how far its newest mail has come."""
+    o = t.outbox.c
+    query = select(o.invitation_id, o.state, o.answer, o.attempts, o.created_at, o.finished_at)
+    found: dict[str, Delivery] = {}
+    for row in db.execute(query.where(o.meeting_id == meeting_id, o.invitation_id.is_not(None)).order_by(o.id)):
+        found[row.invitation_id] = Delivery(row.state, row.finished_at or row.created_at, row.answer, row.attempts)
+    return found
+
+
+def ever_tried(db: Connection, meeting_id: int) -> set[str]:
+    """Invitations of the meeting for which some mail has perhaps left the house."""
+    o = t.outbox.c
+    tried = or_(o.attempts > 0, o.state.in_(("handed-over", "bounced")))
+    query = select(o.invitation_id).where(o.meeting_id == meeting_id, o.invitation_id.is_not(None), tried)
+    return set(db.scalars(query))
+
+
+def sequence_as_of(db: Connection, invitation_id: str, moment: datetime) -> int | None:
+    """The SEQUENCE of the newest mail made for the invitation at or before `moment`; None when there was none."""
+    o = t.outbox.c
+    query = select(o.sequence).where(o.invitation_id == invitation_id, o.dtstamp <= moment)
+    return db.scalar(query.order_by(o.dtstamp.desc()).limit(1))
+
+
+def last_made(db: Connection, invitation_id: str) -> datetime | None:
+    """When the newest mail for the invitation was written."""
+    query = select(func.max(t.outbox.c.created_at)).where(t.outbox.c.invitation_id == invitation_id)
+    last: datetime | None = db.scalars(query).one()
+    return last
+
+
+def failures(db: Connection, meeting_ids: Sequence[int]) -> dict[int, int]:
+    """By meeting, how many people cannot be reached: their newest mail was refused or came back."""
+    o, newer = t.outbox.c, t.outbox.alias("newer")
+    newest = ~exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
+    bad = and_(o.meeting_id.in_(meeting_ids), o.invitation_id.is_not(None), o.state.in_(("refused", "bounced")))
+    query = select(o.meeting_id, func.count()).where(bad, newest).group_by(o.meeting_id)
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+def next_due(db: Connection) -> datetime | None:
+    query = select(func.min(t.outbox.c.next_attempt_at)).where(t.outbox.c.state == "queued")
+    due: datetime | None = db.scalars(query).one()
+    return due

@@ -1,0 +1,364 @@
+"""The tables. Migrations in migrations/ make them; a test proves that both say the same.
+
+Instants are stored in UTC and read back aware. Texts in several languages are JSON objects language -> text. Tokens
+are stored as SHA-256 only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC; refuses a naive one, which would be a local time without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs its zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        instant: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return instant
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- cities and people
+
+cities = Table(
+    "cities",
+    metadata,
+    Column("slug", String(64), primary_key=True),
+    Column("name", JSON, nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("hours", JSON, nullable=False),  # seven lists of [start, end) in local minutes, Monday first
+    Column("profile", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+closures = Table(
+    "closures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("day", Date, nullable=False),  # a local day of the city
+    Column("kind", String(16), nullable=False),  # municipal, reopened
+    Column("name", JSON, nullable=False),
+    Column("start", Integer, nullable=False),  # local minutes from which it is closed
+    UniqueConstraint("city", "day"),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("code", String(64), nullable=False, unique=True),
+    Column("name", JSON, nullable=False),
+)
+
+fields = Table(
+    "fields",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+topics = Table(
+    "topics",
+    metadata,
+    Column("field", ForeignKey("fields.code"), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("name", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+objectives = Table(
+    "objectives",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("name", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+partnerships = Table(
+    "partnerships",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("city_a", ForeignKey("cities.slug"), nullable=False),
+    Column("city_b", ForeignKey("cities.slug"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("since", String(10), nullable=False),  # as precisely as known: YYYY, YYYY-MM, YYYY-MM-DD
+    Column("until", String(10), nullable=False),
+    Column("fields", JSON, nullable=False),
+    UniqueConstraint("city_a", "city_b", "kind"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False, unique=True),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+# --- meetings
+
+meetings = Table(
+    "meetings",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("uid", Text, nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("title", JSON, nullable=False),
+    Column("agenda", JSON, nullable=False),
+    Column("field", ForeignKey("fields.code"), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("objective", String(64), nullable=False),
+    Column("host", ForeignKey("cities.slug"), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("wall", DateTime, nullable=False),  # on the clock of `zone`
+    Column("starts", Instant, nullable=False),
+    Column("ends", Instant, nullable=False),  # half-open
+    Column("duration_minutes", Integer, nullable=False),
+    Column("tz_version", String(16), nullable=False),
+    Column("video_url", Text, nullable=False),
+    Column("room", String(64), nullable=False),
+    Column("confidential", Boolean, nullable=False),
+    Column("owner_id", ForeignKey("people.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("cancelled_at", Instant),
+    Column("cancel_reason", Text, nullable=False),
+    CheckConstraint("starts < ends", name="interval"),
+    Index(None, "starts", "id"),
+    Index(None, "ends"),
+)
+
+participations = Table(
+    "participations",
+    metadata,
+    Column("meeting_id", ForeignKey("meetings.id"), primary_key=True),
+    Column("city", ForeignKey("cities.slug"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Index(None, "city", "meeting_id"),
+)
+
+# A room's time. SQLite guards it by triggers, so that no path of code can book a room twice.
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("meeting_id", ForeignKey("meetings.id"), primary_key=True),
+    Column("room_id", ForeignKey("rooms.id"), nullable=False),
+    Column("starts", Instant, nullable=False),
+    Column("ends", Instant, nullable=False),
+    CheckConstraint("starts < ends", name="interval"),
+    Index(None, "room_id", "starts"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("seed", LargeBinary, nullable=False),
+    Column("reply_hash", String(64), nullable=False, unique=True),
+    Column("link_hash", String(64), nullable=False, unique=True),
+    Column("lead", Integer, nullable=False),
+    Column("reset_sequence", Integer, nullable=False),
+    Column("last_dtstamp", Instant),
+    Column("first_message_id", Text, nullable=False),
+    Column("last_message_id", Text, nullable=False),
+    Column("removed_at", Instant),
+    Column("status", String(16), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("answered_at", Instant),
+    Column("channel", String(16), nullable=False),
+    Column("answered_by", Text, nullable=False),
+    UniqueConstraint("meeting_id", "email_key"),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("invitation_id", ForeignKey("invitations.id"), primary_key=True),
+    Column("email_key", Text, primary_key=True),
+)
+
+# Every answer ever given, those that lost included; what stands is reduced over them.
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("invitation_id", ForeignKey("invitations.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("dtstamp", Instant, nullable=False),
+    Column("received", Instant, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("invitation_id", "digest"),
+)
+
+# --- mail
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("meeting_id", ForeignKey("meetings.id")),
+    Column("invitation_id", ForeignKey("invitations.id")),
+    Column("recipient", Text, nullable=False),
+    Column("envelope_from", Text, nullable=False),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("sequence", Integer),
+    Column("dtstamp", Instant),
+    Column("content", LargeBinary, nullable=False),  # the bytes, as often as they are sent
+    Column("sha256", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # queued, handed-over, refused, failed, bounced, superseded
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("lease", String(32), nullable=False),  # of the worker that is sending it; empty: nobody
+    Column("lease_until", Instant),
+    Column("answer", Text, nullable=False),  # the last thing the mail server said
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Index(None, "state", "next_attempt_at"),
+    Index(None, "invitation_id"),
+    Index(None, "meeting_id"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("recorded_at", Instant, nullable=False),
+    Column("received", Instant),
+    Column("sha256", String(64), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("outcome", String(32), nullable=False),  # empty until judged
+    Column("reason", Text, nullable=False),
+    Column("meeting_id", ForeignKey("meetings.id")),
+    Column("invitation_id", ForeignKey("invitations.id")),
+    Column("proposal", JSON),  # the answer that a person's decision would record
+    Column("waits", Boolean, nullable=False),  # for a person's decision
+    Column("decision", String(32), nullable=False),
+    Column("decided_by", ForeignKey("people.id")),
+    Column("decided_at", Instant),
+    Index(None, "message_id"),
+    Index(None, "waits"),
+    Index(None, "meeting_id"),
+)
+
+# --- access
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index(None, "person_id"),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# What a request with an idempotency key made, written in the transaction that made it.
+requests = Table(
+    "requests",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
