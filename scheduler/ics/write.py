@@ -1,0 +1,281 @@
+"""Calendars that we send: meetings -> bytes (RFC 5545, iTIP methods of RFC 5546).
+
+Every function here is pure: the same arguments give the same bytes, on any machine and in any process, because a mail
+that is sent twice must be the same mail and an unchanged calendar must keep its ETag. What people read (title, agenda,
+link) comes in as a `CalendarText` in the reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from icalendar import Calendar, Event, Timezone, vText
+from icalendar.parser import Contentline, Parameters
+
+from scheduler.core import zones
+from scheduler.core.errors import Invalid
+from scheduler.core.itip import PARTSTAT_OF
+from scheduler.core.meeting import CHAIR, Invitation, Meeting, Message, Occasion
+from scheduler.core.words import clean_line, clean_text
+from scheduler.ics.lines import Line, read_lines
+from scheduler.ics.timezones import vtimezone
+
+PRODID = "-//Sister City Meetings//Scheduler//EN"
+CN_LENGTH = 200
+
+# An observer may answer like everybody else; NON-PARTICIPANT would take the buttons away.
+_ROLES = {
+    "required": "REQ-PARTICIPANT",
+    "interpreter": "REQ-PARTICIPANT",
+    "optional": "OPT-PARTICIPANT",
+    "observer": "OPT-PARTICIPANT",
+    CHAIR: "CHAIR",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarText:
+    """What a reader of the calendar sees of a meeting, in their language. Empty texts are left out.
+
+    `url` is the meeting's page, `join_url` the video link, which programs that know CONFERENCE show with `join_label`.
+    """
+
+    summary: str
+    description: str
+    location: str
+    url: str
+    categories: tuple[str, ...]
+    join_url: str = ""
+    join_label: str = ""
+
+
+# -- iTIP messages -----------------------------------------------------------------------------------------------------
+
+
+def itip_object(message: Message, organizer_address: str, organizer_name: str, text: CalendarText) -> bytes:
+    """The calendar object of one mail: METHOD:REQUEST or CANCEL, with the receiver as its only ATTENDEE."""
+    meeting = message.meeting
+    zone = _zone_of([meeting])
+    event = _event(meeting, text, message.sequence, message.dtstamp, _on_the_clock(meeting, zone))
+    # RFC 5546 3.2.5: STATUS:CANCELLED says that nobody meets, so who is only taken off the list must not be told that.
+    if message.occasion is not Occasion.REMOVED:
+        event.add("status", "CANCELLED" if message.method == "CANCEL" else "CONFIRMED")
+    _add_person(event, "organizer", organizer_address, organizer_name)
+    _add_attendee(event, message.invitation, may_answer=message.method == "REQUEST")
+    if message.method == "REQUEST":
+        event.add("x-microsoft-disallow-counter", "TRUE")
+    return _bytes(_calendar(message.method), [zone] if zone else [], [event])
+
+
+def publish(
+    entries: Iterable[tuple[Meeting, CalendarText]], *, name: str, organizer_address: str, organizer_name: str
+) -> bytes:
+    """An export of many meetings: METHOD:PUBLISH, no ATTENDEE, cancelled meetings with STATUS:CANCELLED.
+
+    The texts say what is shown; hiding what is confidential is the caller's business. Meetings come out by start.
+    """
+    ordered = sorted(entries, key=lambda entry: (entry[0].start, entry[0].uid))
+    meetings = [meeting for meeting, _ in ordered]
+    timezones = {
+        zone: _zone_of([meeting for meeting in meetings if meeting.zone == zone])
+        for zone in sorted({meeting.zone for meeting in meetings})
+    }
+    events = [_published(meeting, text, timezones[meeting.zone]) for meeting, text in ordered]
+    for event in events:
+        _add_person(event, "organizer", organizer_address, organizer_name)
+    calendar = _calendar("PUBLISH")
+    if title := _line(name):
+        calendar.add("name", title)
+        calendar.add("x-wr-calname", title)
+    return _bytes(calendar, filter(None, timezones.values()), events)
+
+
+def _published(meeting: Meeting, text: CalendarText, zone: Timezone | None) -> Event:
+    event = _event(meeting, text, meeting.sequence, meeting.changed_at, _on_the_clock(meeting, zone))
+    event.add("status", "CANCELLED" if meeting.status == "cancelled" else "CONFIRMED")
+    return event
+
+
+def reply(invite: bytes, partstat: str, comment: str, now: datetime) -> bytes:
+    """What a receiver's calendar program answers to `invite`, a REQUEST of ours: its lines again, as METHOD:REPLY.
+
+    `now` becomes DTSTAMP. This is how the mailbox of the demonstration, and tests, play the other side.
+    """
+    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    lines = (text for line in read_lines(invite) for text in _answered(line, partstat.upper(), comment, stamp))
+    return b"".join(_folded(text) for text in lines)
+
+
+def _answered(line: Line, partstat: str, comment: str, stamp: str) -> list[str]:
+    match line.name:
+        case "METHOD":
+            return ["METHOD:REPLY"]
+        case "PRODID":
+            return ["PRODID:-//Sister City Meetings//Demonstration Mailbox//EN"]
+        case "DTSTAMP" | "LAST-MODIFIED":
+            return [f"{line.name}:{stamp}"]
+        case "CALSCALE" | "X-MICROSOFT-DISALLOW-COUNTER":
+            return []
+        case "ATTENDEE":
+            kept = {k: v for k, v in line.params.items() if k != "RSVP"} | {"PARTSTAT": (partstat,)}
+            params = "".join(f";{k}={','.join(map(_quoted, v))}" for k, v in kept.items())
+            said = [f"COMMENT:{vText(text).to_ical().decode()}"] if (text := clean_text(comment)) else []
+            return [f"ATTENDEE{params}:{line.value}", *said]
+    return [line.raw]
+
+
+def _folded(line: str) -> bytes:
+    return bytes(Contentline(line).to_ical()) + b"\r\n"  # type: ignore[no-untyped-call]
+
+
+def _quoted(value: str) -> str:
+    value = value.replace("^", "^^")  # RFC 6868
+    return f'"{value}"' if any(c in value for c in ",;:") else value
+
+
+# -- components --------------------------------------------------------------------------------------------------------
+
+
+def _calendar(method: str) -> Calendar:
+    calendar = Calendar()
+    calendar.add("prodid", PRODID)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", method)
+    return calendar
+
+
+def _event(meeting: Meeting, text: CalendarText, sequence: int, dtstamp: datetime, zone: str | None) -> Event:
+    event = Event()
+    event.add("uid", clean_line(meeting.uid))
+    event.add("dtstamp", dtstamp.astimezone(UTC))
+    event.add("sequence", sequence)
+    event.add("created", meeting.created_at.astimezone(UTC))
+    event.add("last-modified", meeting.changed_at.astimezone(UTC))
+    _add_time(event, "dtstart", meeting.start, zone)
+    _add_time(event, "dtend", meeting.end, zone)
+    _add_text(event, text)
+    event.add("class", "CONFIDENTIAL" if meeting.confidential else "PUBLIC")
+    event.add("transp", "OPAQUE")
+    return event
+
+
+def _add_text(event: Event, text: CalendarText) -> None:
+    texts = {
+        "summary": _line(text.summary),
+        "description": _text(text.description),
+        "location": _line(text.location),
+        "url": _uri(text.url),
+        "categories": [category for given in text.categories if (category := _line(given))],
+    }
+    for name, value in texts.items():
+        if value:
+            event.add(name, value)
+    if join_url := _uri(text.join_url):
+        params = Parameters({"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
+        if label := _parameter(text.join_label):
+            params["LABEL"] = label
+        event.add("conference", join_url, parameters=params)
+
+
+def _add_attendee(event: Event, invitation: Invitation, *, may_answer: bool) -> None:
+    invitee = invitation.invitee
+    partstat = "ACCEPTED" if invitation.is_chair else PARTSTAT_OF[invitation.status]
+    params = {
+        "CUTYPE": "INDIVIDUAL",
+        "ROLE": _ROLES[invitee.role],
+        "PARTSTAT": partstat,
+        "LANGUAGE": _parameter(invitee.language),
+    }
+    if may_answer and partstat == "NEEDS-ACTION":
+        params["RSVP"] = "TRUE"
+    _add_person(event, "attendee", invitee.email, invitee.name, params)
+
+
+def _add_person(event: Event, role: str, address: str, name: str, params: Mapping[str, str] | None = None) -> None:
+    cn = {"CN": shown} if (shown := _parameter(name)) else {}
+    event.add(role, f"mailto:{_address(address)}", parameters={**cn, **(params or {})})
+
+
+def _bytes(calendar: Calendar, timezones: Iterable[Timezone], events: Iterable[Event]) -> bytes:
+    for component in (*timezones, *events):
+        calendar.add_component(component)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def _zone_of(meetings: Sequence[Meeting]) -> Timezone | None:
+    """The VTIMEZONE for meetings of one zone; None when they are all to be written in UTC."""
+    on_the_clock = [meeting for meeting in meetings if _is_plain(meeting)]
+    if not on_the_clock:
+        return None
+    since, until = min(m.start for m in on_the_clock), max(m.end for m in on_the_clock)
+    return vtimezone(meetings[0].zone, since, until)
+
+
+def _on_the_clock(meeting: Meeting, zone: Timezone | None) -> str | None:
+    """The TZID to write the meeting's times with; None for UTC."""
+    return meeting.zone if zone is not None and _is_plain(meeting) else None
+
+
+def _is_plain(meeting: Meeting) -> bool:
+    """Whether both times exist exactly once on the clock: readers differ about an hour that comes twice."""
+    try:
+        for instant in (meeting.start, meeting.end):
+            zones.to_instant(_wall(instant, meeting.zone), meeting.zone)
+    except Invalid:
+        return False
+    return True
+
+
+def _wall(instant: datetime, zone: str) -> datetime:
+    return zones.to_local(instant, zone).replace(tzinfo=None)
+
+
+def _add_time(event: Event, name: str, instant: datetime, zone: str | None) -> None:
+    if zone:
+        event.add(name, _wall(instant, zone), parameters={"TZID": zone})
+    else:
+        event.add(name, instant.astimezone(UTC))
+
+
+# -- texts: cleaned again here, whoever wrote them ---------------------------------------------------------------------
+
+
+def _line(text: str) -> str:
+    return clean_line(_encodable(text))
+
+
+def _text(text: str) -> str:
+    return clean_text(_encodable(text))
+
+
+def _uri(text: str) -> str:
+    return "".join(_text(text).split())
+
+
+def _parameter(text: str) -> str:
+    """A parameter's value, with the two characters replaced that readers disagree about.
+
+    A straight quotation mark cannot stand in one, and its RFC 6868 form is shown as it is by many; a backslash means
+    nothing there, but some take it as an escape, and the next parameter with it.
+    """
+    return _line(text).replace('"', "”").replace("\\", "/")[:CN_LENGTH]
+
+
+def _address(email: str) -> str:
+    """The address with its domain as an A-label (RFC 5890); the local part keeps its case."""
+    local, _, domain = _uri(email).rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return f"{local}@{domain}"
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which JSON can carry and UTF-8 cannot."""
+    return text.encode("utf-8", "ignore").decode("utf-8")
