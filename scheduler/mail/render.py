@@ -1,0 +1,71 @@
+"""Templates of mail: one folder per kind under templates/mail, with a subject, a plain text and an HTML text.
+
+HTML templates are always escaped, text templates never: a subject line is no HTML. In a template `t(key, ...)` is a
+sentence of the reader's language, and `bdi(text)` (HTML only) a text of others set apart, so that its writing
+direction cannot reach the words around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scheduler import i18n
+from scheduler.core.words import clean_line
+from scheduler.paths import TEMPLATES
+
+SUBJECT_LIMIT = 120  # characters
+
+
+class Rendered(NamedTuple):
+    subject: str
+    plain: str
+    html: str
+
+
+def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
+    """The mail of this kind; `context["title"]` is shortened in the subject where that would be too long."""
+    text = {**context, "language": language, "t": partial(i18n.text, language)}
+    html = {**context, "language": language, "t": partial(i18n.html, language), "bdi": _isolated}
+    subject = _template(f"{kind}/subject.txt")
+    plain = _template(f"{kind}/body.txt").render(text)
+    return Rendered(
+        subject=_fitted(lambda title: clean_line(subject.render(text, title=title)), context["title"]),
+        plain=re.sub(r"\n{3,}", "\n\n", plain.replace("\r\n", "\n")).strip(),
+        html=_template(f"{kind}/body.html").render(html),
+    )
+
+
+def _fitted(line: Callable[[str], str], title: str) -> str:
+    """The line with its title cut as far as needed, at the end of the line if that is not enough."""
+    excess = len(line(title)) - SUBJECT_LIMIT
+    if excess > 0:
+        title = title[: max(0, len(title) - excess - 1)].rstrip() + "…"
+    return line(title)[:SUBJECT_LIMIT]
+
+
+def _isolated(text: str) -> Markup:
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
+# Found once per process: the lookup in Jinja's own cache asks the file system each time.
+@cache
+def _template(name: str) -> Any:
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES / "mail"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
