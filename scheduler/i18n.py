@@ -22,13 +22,17 @@ from scheduler.paths import TRANSLATIONS
 LANGUAGE_NAMES = {"ko": "한국어", "mn": "Монгол", "tr": "Türkçe", "en": "English"}
 DEFAULT_LANGUAGE = "en"
 
+_PLURAL_CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})  # CLDR
+
 _DATE_PATTERNS = {
     "ko": "y년 M월 d일 (EEE)",
-    "mn": "y 'оны' M 'сарын' d, EEEE",
+    "mn": "y 'оны' M 'сарын' d, EEEE 'гараг'",
     "tr": "d MMMM y EEEE",
     "en": "EEEE, d MMMM y",
 }
-_SHORT_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
+_SHORT_PLURAL_CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})  # CLDR
+
+_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
 
 
 @cache
@@ -43,18 +47,18 @@ def catalogue(language: str) -> dict[str, str | dict[str, str]]:
 def _flatten(table: dict[str, Any], prefix: str, found: dict[str, str | dict[str, str]]) -> None:
     for key, value in table.items():
         name = f"{prefix}.{key}"
-        if isinstance(value, dict) and "other" not in value:
+        if isinstance(value, dict) and not _PLURAL_CATEGORIES.issuperset(value):
             _flatten(value, name, found)
         else:
             found[name] = value
 
 
-def text(language: str, key: str, **values: Any) -> str:
+def text(language: str, key: str, /, **values: Any) -> str:
     """The sentence `key` in `language`, filled with `values`. An unknown key is a KeyError: a test finds it first."""
     return _form(language, key, values).format(**values)
 
 
-def html(language: str, key: str, **values: Any) -> Markup:
+def html(language: str, key: str, /, **values: Any) -> Markup:
     """As `text`, for HTML: the sentence and every value are escaped (Markup values stand as they are)."""
     return Markup(escape(_form(language, key, values))).format(**values)
 

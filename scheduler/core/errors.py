@@ -84,4 +84,4 @@ class TooMany(SchedulerError):
 
     def __init__(self, retry_after: int, key: str | None = None, **values: Any) -> None:
         self.retry_after = retry_after
-        super().__init__(key, **values)
+        super().__init__(key, seconds=retry_after, **values)

@@ -1,0 +1,187 @@
+"""The coordinator's actions on meetings: create, edit, cancel, send again."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scheduler import rights
+from scheduler.core import decisions
+from scheduler.core.cities import Directory, Person
+from scheduler.core.drafts import Bounds, check
+from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated
+from scheduler.core.meeting import Draft, Invitee, Meeting, draft_of
+from scheduler.core.words import clean_text
+from scheduler.db import access
+from scheduler.db import directory as cities
+from scheduler.db.engine import Connection
+from scheduler.desk import Desk
+from scheduler.outgoing import Loaded, load, retrying, save, save_new
+
+REASON_LIMIT = 2000
+
+
+def _nothing(meeting: Meeting, directory: Directory) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that may be repeated and shall act once. `digest` tells its body; `represent` makes the answer kept."""
+
+    key: str
+    digest: str
+    represent: Callable[[Meeting, Directory], bytes] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A meeting that was created now, or (replayed) by an earlier request with the same key, with its first answer."""
+
+    meeting: Meeting
+    replayed: bool
+    answer: bytes = b""
+
+
+class _Repeated(Exception):
+    pass
+
+
+def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None = None) -> Booked:
+    """A confirmed meeting with its invitations on their way.
+
+    Raises Invalid, Forbidden when the actor may not host for that city, RoomTaken.
+    """
+    earlier = _earlier(desk, actor, request)
+    if earlier:
+        return earlier
+    with desk.store.read() as db:
+        directory = cities.load(db)
+        owner = _owner(db, actor, draft.host)
+    checked = check(_with_link(desk, draft), directory, _bounds(desk))
+    if not checked.draft.people:
+        raise Invalid(Fault("/people", "no-people"))
+    if not rights.may_host(actor, checked.draft.host):
+        raise Forbidden("host-not-yours")
+    decision = decisions.create(
+        checked,
+        now=desk.now(),
+        id=secrets.randbelow(9 * 10**9) + 10**9,  # known before it is saved, because mail is rendered first
+        uid=f"{uuid.uuid4()}@{desk.settings.mail.domain}",
+        owner_id=owner.id,
+        chair=Invitee(owner.name, owner.email, owner.city, owner.language),
+        invite=desk.new_invitation,
+    )
+    answer = request.represent(decision.meeting, directory) if request else b""
+
+    def remember(db: Connection, meeting: Meeting) -> None:
+        if request is None:
+            return
+        if access.find_request(db, actor.id, request.key):
+            raise _Repeated
+        made = access.Request(request.digest, meeting.id, answer)
+        access.add_request(db, actor.id, request.key, made, desk.now())
+
+    try:
+        meeting = save_new(desk, Loaded(decision.meeting, directory, owner), decision, remember)
+    except _Repeated:
+        repeated = _earlier(desk, actor, request)
+        assert repeated is not None
+        return repeated
+    return Booked(meeting, False, answer)
+
+
+def edit(
+    desk: Desk,
+    actor: Person | None,
+    meeting_id: int,
+    change: Callable[[Draft], Draft],
+    expected_version: int | None = None,
+) -> Meeting:
+    """The meeting as `change` makes it out of its present draft, everybody concerned told.
+
+    Raises Invalid, NotFound, Forbidden, Conflict, RoomTaken, and Outdated when it is not of the expected version.
+    """
+
+    def step() -> Meeting:
+        before = _load_to_edit(desk, actor, meeting_id, expected_version)
+        draft = change(draft_of(before.meeting))
+        checked = check(draft, before.directory, replace(_bounds(desk), current=before.meeting))
+        decision = decisions.revise(before.meeting, checked, now=desk.now(), invite=desk.new_invitation)
+        return save(desk, before, decision) if decision.meeting != before.meeting else before.meeting
+
+    return retrying(step)
+
+
+def cancel(
+    desk: Desk, actor: Person | None, meeting_id: int, reason: str = "", expected_version: int | None = None
+) -> Meeting:
+    """The meeting cancelled and everybody told; repeated, nothing happens and nothing is sent."""
+    reason = clean_text(reason)
+    if len(reason) > REASON_LIMIT:
+        raise Invalid(Fault("/reason", "too-long", {"limit": REASON_LIMIT}))
+
+    def step() -> Meeting:
+        before = _load_to_edit(desk, actor, meeting_id, None)
+        if before.meeting.status == "cancelled":
+            return before.meeting
+        _must_be(before.meeting, expected_version)
+        return save(desk, before, decisions.cancel(before.meeting, reason, now=desk.now()))
+
+    return retrying(step)
+
+
+def resend(desk: Desk, actor: Person | None, meeting_id: int, invitation_id: str) -> Meeting:
+    """One person's mail once more, as things stand."""
+
+    def step() -> Meeting:
+        before = _load_to_edit(desk, actor, meeting_id, None)
+        return save(desk, before, decisions.resend(before.meeting, invitation_id, now=desk.now()))
+
+    return retrying(step)
+
+
+def _earlier(desk: Desk, actor: Person, request: RequestKey | None) -> Booked | None:
+    if request is None:
+        return None
+    with desk.store.read() as db:
+        known = access.find_request(db, actor.id, request.key)
+        if known is None:
+            return None
+        if known.digest != request.digest:
+            raise Invalid(Fault("", "idempotency-key-reused"))
+        return Booked(load(db, known.meeting_id).meeting, True, known.answer)
+
+
+def _owner(db: Connection, actor: Person, host: str) -> Person:
+    """Who coordinates the meeting: the actor, or, when they act for another city, a coordinator of the host."""
+    if actor.city == host:
+        return actor
+    return next((p for p in cities.people(db, host) if p.role == "coordinator"), actor)
+
+
+def _with_link(desk: Desk, draft: Draft) -> Draft:
+    video = desk.settings.video
+    if video.provider == "jitsi" and not draft.video_url:
+        return replace(draft, video_url=f"{video.base_url.rstrip('/')}/{secrets.token_urlsafe(16)}")
+    return draft
+
+
+def _bounds(desk: Desk) -> Bounds:
+    settings = desk.settings
+    return Bounds(desk.now(), settings.mail.from_address, settings.limits.people_per_meeting)
+
+
+def _load_to_edit(desk: Desk, actor: Person | None, meeting_id: int, expected_version: int | None) -> Loaded:
+    with desk.store.read() as db:
+        before = load(db, meeting_id)
+    rights.must_edit(actor, rights.must_read(actor, before.meeting))
+    _must_be(before.meeting, expected_version)
+    return before
+
+
+def _must_be(meeting: Meeting, expected_version: int | None) -> None:
+    if expected_version is not None and meeting.version != expected_version:
+        raise Outdated

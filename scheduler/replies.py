@@ -1,0 +1,241 @@
+"""Answers that come by mail.
+
+A received mail is stored raw before anything is made of it, then judged, and what follows from the judgement (the
+answer, the word to the coordinator, the present state sent again) is saved in one transaction with the judgement. A
+mail that was stored but not judged, because the machine stopped in between, is judged by `judge_stored` later.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from scheduler import tokens
+from scheduler.core import decisions
+from scheduler.core.itip import Answer, InboundCalendar, InboundEvent
+from scheduler.core.judging import Judgement, Origin, judge, respondent, single_event
+from scheduler.core.meeting import Decision, Invitation, Meeting, Notice
+from scheduler.db import inbox, meetings, outbox
+from scheduler.db.engine import Connection
+from scheduler.desk import Desk
+from scheduler.ics import read as calendar_reader
+from scheduler.mail import inbound
+from scheduler.outgoing import Loaded, loaded, retrying, save
+
+log = logging.getLogger(__name__)
+
+# One person's program may ask or answer wrongly without end; the present state goes out again once a minute at most.
+RESEND_PAUSE = timedelta(minutes=1)
+KEPT_OF_TOO_LARGE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a received mail: `meeting` its id, `person` the address of the invited person it is from."""
+
+    outcome: str
+    meeting: int | None = None
+    person: str | None = None
+    status: str | None = None
+    reason: str | None = None
+
+
+# --- by mail
+
+
+def receive(desk: Desk, raw: bytes) -> Receipt:
+    """Stores and judges one raw mail (RFC 5322)."""
+    kept = raw if len(raw) <= desk.settings.limits.mail_bytes else raw[:KEPT_OF_TOO_LARGE]
+    with desk.store.write() as db:
+        inbox_id = inbox.store(db, kept, desk.now())
+    return retrying(lambda: _judge_mail(desk, inbox_id, raw))
+
+
+def judge_stored(desk: Desk) -> int:
+    """Judges what was stored but not judged; says how many."""
+    with desk.store.read() as db:
+        left = inbox.unjudged(db)
+    for inbox_id, raw in left:
+        retrying(lambda inbox_id=inbox_id, raw=raw: _judge_mail(desk, inbox_id, raw))  # type: ignore[misc]
+    return len(left)
+
+
+def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
+    limits, own = desk.settings.limits, desk.settings.mail
+    try:
+        mail = inbound.read_mail(
+            raw, max_bytes=limits.mail_bytes, loop_value=own.domain, max_calendar_bytes=limits.calendar_bytes
+        )
+    except inbound.TooLarge:
+        return _close(desk, inbox_id, None, Judgement("rejected-too-large", f"more than {limits.mail_bytes} bytes"))
+    except inbound.Malformed as error:
+        return _close(desk, inbox_id, None, Judgement("quarantined-malformed", str(error)[:200]))
+    address, token = inbound.token_of(mail.recipients, own.from_address) or ("", "")
+    letter = inbox.Letter(mail.message_id, address, mail.sender, mail.subject, mail.text, mail.received)
+    with desk.store.write() as db:
+        inbox.describe(db, inbox_id, letter)
+        known = inbox.is_repeat(db, inbox_id, mail.message_id, address)
+        found = meetings.load_by_token(db, reply_hash=tokens.hashed(token)) if token else None
+    sorted_out = Judgement("ignored-duplicate", "this Message-ID is known") if known else _by_envelope(mail)
+    if sorted_out and sorted_out.outcome == "bounce-recorded" and found is None:
+        # Anybody can write a delivery report; only the address that we alone knew makes it one of ours.
+        sorted_out = Judgement("human-review", "a delivery report that names no mail of ours")
+    if sorted_out:
+        return _close(desk, inbox_id, found, sorted_out)
+    return _judge_calendars(desk, inbox_id, mail, found)
+
+
+Found = tuple[Meeting, Invitation] | None
+
+
+def _by_envelope(mail: inbound.InboundMail) -> Judgement | None:
+    """What a mail is without a look into its calendars; None when those decide."""
+    if mail.loop:
+        return Judgement("ignored-loop", "our own mail came back")
+    if mail.report:
+        return _by_report(mail.report)
+    if mail.oversize:
+        return Judgement("rejected-too-large", "the calendar is too large")
+    if mail.calendars:
+        return None
+    if mail.encrypted:
+        return Judgement("human-review", "encrypted")
+    if mail.tnef:
+        return Judgement("human-review", "an answer in Microsoft's own format (TNEF)")
+    if mail.auto_submitted or mail.null_return_path:
+        return Judgement("ignored-auto-reply", "an automatic answer without a calendar")
+    return Judgement("human-review", "a forwarded mail" if mail.forwarded else "free text")
+
+
+def _by_report(report: inbound.DeliveryReport) -> Judgement:
+    if report.kind == "delivery-status" and report.action == "failed":
+        return Judgement("bounce-recorded", f"{report.status} {report.final_recipient}".strip())
+    return Judgement("ignored-auto-reply", f"{report.kind} {report.action}".strip())
+
+
+def _judge_calendars(desk: Desk, inbox_id: int, mail: inbound.InboundMail, found: Found) -> Receipt:
+    if len(mail.calendars) > 1:
+        return _close(desk, inbox_id, found, Judgement("human-review", "several calendars in one mail"))
+    part = mail.calendars[0]
+    try:
+        calendar = calendar_reader.read(part.content, desk.settings.limits.calendar_bytes)
+    except calendar_reader.Unreadable as error:
+        return _close(desk, inbox_id, found, Judgement("quarantined-malformed", str(error.reason)[:200]))
+    if part.method and calendar.method and part.method != calendar.method:
+        reason = f"METHOD:{calendar.method} in the calendar, {part.method} in the mail"
+        return _close(desk, inbox_id, found, Judgement("quarantined-malformed", reason))
+    return _judge_event(desk, inbox_id, mail, found, calendar, calendar.method or part.method)
+
+
+def _judge_event(
+    desk: Desk, inbox_id: int, mail: inbound.InboundMail, found: Found, calendar: InboundCalendar, method: str
+) -> Receipt:
+    event = single_event(calendar)
+    if isinstance(event, Judgement):
+        return _close(desk, inbox_id, found, event)
+    with desk.store.read() as db:
+        meeting = meetings.load_by_uid(db, event.uid)
+        origin = _origin(desk, mail, event, found[1] if found and meeting and found[0].id == meeting.id else None)
+        sequence_then, answers = _known_of(db, event, meeting, origin)
+        before = loaded(db, meeting) if meeting else None
+    judgement = judge(method, event, meeting, origin, sequence_then, answers)
+    if before is None:
+        return _close(desk, inbox_id, None, judgement)
+    return _apply(desk, inbox_id, before, judgement, answers)
+
+
+def _origin(desk: Desk, mail: inbound.InboundMail, event: InboundEvent, holder: Invitation | None) -> Origin:
+    now = desk.now()
+    # A Date header is the sender's claim, and so is DTSTAMP: none of them makes an answer younger than today.
+    received = min(mail.received or mail.date or event.dtstamp or now, now)
+    return Origin(mail.sender, mail.dmarc_pass(desk.settings.inbox.authserv_id), received, holder)
+
+
+def _known_of(
+    db: Connection, event: InboundEvent, meeting: Meeting | None, origin: Origin
+) -> tuple[int | None, list[Answer]]:
+    """Of the person who answers: the SEQUENCE they had at the DTSTAMP of their answer, and their earlier answers."""
+    who = respondent(event, meeting, origin) if meeting else None
+    if not isinstance(who, tuple):
+        return None, []
+    invitation = who[0]
+    sequence = outbox.sequence_as_of(db, invitation.id, event.dtstamp or origin.received)
+    return sequence, meetings.answers(db, invitation.id)
+
+
+def _apply(desk: Desk, inbox_id: int, before: Loaded, judgement: Judgement, answers: list[Answer]) -> Receipt:
+    """Saves the judgement and all that follows from it, in one transaction."""
+    meeting, invitation, answer = before.meeting, judgement.invitation, judgement.answer
+    decision = Decision(meeting)
+    if invitation and answer and judgement.outcome != "ignored-stale":
+        decision = decisions.answered(meeting, invitation.id, [*answers, answer])
+    if invitation and judgement.send_again and _may_send_again(desk, invitation):
+        decision = decisions.resend(meeting, invitation.id, now=desk.now())
+    if judgement.waits:
+        decision = replace(decision, notices=(Notice("review", meeting, invitation, judgement.outcome),))
+    if judgement.stale:
+        decision = replace(decision, notices=(Notice("stale", meeting, invitation),))
+
+    def note(db: Connection) -> None:
+        if invitation and answer:
+            meetings.add_answer(db, invitation.id, answer, judgement.outcome, desk.now())
+        _note(db, inbox_id, meeting, judgement)
+
+    save(desk, before, decision, note)
+    return _receipt(meeting, judgement)
+
+
+def _may_send_again(desk: Desk, invitation: Invitation) -> bool:
+    with desk.store.read() as db:
+        last = outbox.last_made(db, invitation.id)
+    return last is None or last <= desk.now() - RESEND_PAUSE
+
+
+def _close(desk: Desk, inbox_id: int, found: Found, judgement: Judgement) -> Receipt:
+    """Saves a judgement that changes no answer; the coordinator hears of it when it concerns a meeting."""
+    if found is None:
+        with desk.store.write() as db:
+            _note(db, inbox_id, None, judgement)
+        return _receipt(None, judgement)
+    meeting, invitation = found
+    with desk.store.read() as db:
+        before = loaded(db, meetings.load(db, meeting.id) or meeting)
+    judgement = replace(judgement, invitation=invitation)
+    notices: tuple[Notice, ...] = ()
+    if judgement.waits:
+        notices = (Notice("review", before.meeting, invitation, judgement.outcome),)
+    if judgement.outcome == "bounce-recorded":
+        notices = (Notice("bounced", before.meeting, invitation, judgement.reason),)
+
+    def note(db: Connection) -> None:
+        _note(db, inbox_id, before.meeting, judgement)
+        if judgement.outcome == "bounce-recorded":
+            outbox.mark_bounced(db, invitation.id, judgement.reason, desk.now())
+
+    save(desk, before, Decision(before.meeting, notices=notices), note)
+    return _receipt(before.meeting, judgement)
+
+
+def _note(db: Connection, inbox_id: int, meeting: Meeting | None, judgement: Judgement) -> None:
+    inbox.judge(
+        db,
+        inbox_id,
+        judgement.outcome,
+        judgement.reason,
+        meeting_id=meeting.id if meeting else None,
+        invitation_id=judgement.invitation.id if judgement.invitation else None,
+        claim=judgement.claim,
+        waits=judgement.waits,
+    )
+
+
+def _receipt(meeting: Meeting | None, judgement: Judgement) -> Receipt:
+    invitation, answer = judgement.invitation, judgement.answer
+    return Receipt(
+        judgement.outcome,
+        meeting.id if meeting else None,
+        invitation.invitee.email if invitation else None,
+        answer.status if answer else None,
+        judgement.reason or None,
+    )

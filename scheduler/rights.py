@@ -1,0 +1,44 @@
+"""Who may do what: one place, deny by default. `None` as the one who acts is the operator at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.core.cities import Person
+from scheduler.core.errors import Forbidden, NotFound
+from scheduler.core.meeting import Invitation, Meeting
+
+
+def is_operator(actor: Person | None) -> bool:
+    return actor is None or actor.role == "operator"
+
+
+def cities_to_read(actor: Person | None) -> Sequence[str]:
+    """Cities whose meetings the person may read; empty: all of them."""
+    if actor is None or actor.role == "operator":
+        return ()
+    return (actor.city,)
+
+
+def must_read(actor: Person | None, meeting: Meeting | None) -> Meeting:
+    """The meeting, if there is one that the person may read; else NotFound, which does not tell the two apart."""
+    if meeting is None or not (is_operator(actor) or (actor and actor.signs_in and actor.city in meeting.cities)):
+        raise NotFound
+    return meeting
+
+
+def may_edit(actor: Person | None, meeting: Meeting) -> bool:
+    return may_host(actor, meeting.host)
+
+
+def may_host(actor: Person | None, city: str) -> bool:
+    return is_operator(actor) or bool(actor and actor.role == "coordinator" and actor.city == city)
+
+
+def must_edit(actor: Person | None, meeting: Meeting) -> None:
+    if not may_edit(actor, meeting):
+        raise Forbidden("host-not-yours")
+
+
+def may_answer_for(actor: Person | None, meeting: Meeting, invitation: Invitation) -> bool:
+    return may_edit(actor, meeting) or bool(actor and actor.signs_in and actor.city == invitation.invitee.city)
