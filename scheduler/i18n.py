@@ -30,9 +30,7 @@ _DATE_PATTERNS = {
     "tr": "d MMMM y EEEE",
     "en": "EEEE, d MMMM y",
 }
-_SHORT_PLURAL_CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})  # CLDR
-
-_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
+_SHORT_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
 
 
 @cache
