@@ -11,7 +11,7 @@ from scheduler import rights
 from scheduler.core import decisions
 from scheduler.core.cities import Directory, Person
 from scheduler.core.drafts import Bounds, check
-from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated
+from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated, RoomTaken
 from scheduler.core.meeting import Draft, Invitee, Meeting, draft_of
 from scheduler.core.words import clean_text
 from scheduler.db import access
@@ -86,9 +86,11 @@ def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None =
 
     try:
         meeting = save_new(desk, Loaded(decision.meeting, directory, owner), decision, remember)
-    except _Repeated:
+    except (_Repeated, RoomTaken):
+        # The same request at the same moment: it has the key, and the room too.
         repeated = _earlier(desk, actor, request)
-        assert repeated is not None
+        if repeated is None:
+            raise
         return repeated
     return Booked(meeting, False, answer)
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from scheduler import tokens
 from scheduler.config import Settings
 from scheduler.core.cities import Directory
+from scheduler.core.errors import NotReady
 from scheduler.core.meeting import Invitation, Invitee
 from scheduler.db import directory
-from scheduler.db.engine import DatabaseNotReady, Store
+from scheduler.db.engine import Store
 from scheduler.mail.compose import Addressed, Sender
 
 
@@ -29,11 +30,11 @@ class Desk:
 
     @classmethod
     def open(cls, settings: Settings) -> Desk:
-        """Raises DatabaseNotReady without a database of this version, and tokens.WeakKey without a good key."""
+        """Raises NotReady without a database of this version, and tokens.WeakKey without a good key."""
         key = tokens.read_key(settings.server.secret_key_file)
         store = Store(settings.database.url)
         if not store.is_current():
-            raise DatabaseNotReady
+            raise NotReady
         return cls(settings, store, key)
 
     def now(self) -> datetime:

@@ -139,6 +139,9 @@ def name_faults(name: str) -> Iterator[tuple[str, str, dict[str, str | int]]]:
 
 def email_faults(email: str, own_address: str = "") -> Iterator[tuple[str, str, dict[str, str | int]]]:
     """Faults of an address: syntax (email-validator, no DNS), and that it is none of our own."""
+    if not email:
+        yield "email", "required", {}
+        return
     try:
         if "=?" in email:  # would be read as an encoded word in a header (RFC 2047)
             raise EmailNotValidError

@@ -11,7 +11,9 @@ reader's language, and never carries text of its own.
     │   ├── RoomTaken
     │   └── MeetingCancelled
     ├── Outdated           somebody else changed it in between                                                412
-    └── TooMany            a limit was reached; says when to come back                                        429
+    ├── TooMany            a limit was reached; says when to come back                                        429
+    ├── Busy               the database could not be written in time; nothing was changed                     503
+    └── NotReady           there is no database of this version; the operator's matter                        503
 """
 
 from __future__ import annotations
@@ -75,6 +77,14 @@ class MeetingCancelled(Conflict):
 
 class Outdated(SchedulerError):
     key = "outdated"
+
+
+class Busy(SchedulerError):
+    key = "database-busy"
+
+
+class NotReady(SchedulerError):
+    key = "database-not-ready"
 
 
 class TooMany(SchedulerError):

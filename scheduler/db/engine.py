@@ -8,30 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as Connection  # named here for the actions, which know no SQL
 from sqlalchemy import Engine, Table, create_engine, event, insert, inspect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from scheduler import paths
-from scheduler.core.errors import SchedulerError
+from scheduler.core.errors import Busy
 
 BUSY_SECONDS = 15.0
-
-
-class DatabaseNotReady(SchedulerError):
-    """The database does not exist yet or is of another version; `scheduler init` mends it."""
-
-    key = "database-not-ready"
-
-
-class DatabaseBusy(SchedulerError):
-    """The write lock was not to be had in time; nothing was changed, try again."""
-
-    key = "database-busy"
 
 
 class Store:
@@ -57,22 +46,27 @@ class Store:
                 yield connection
         except OperationalError as error:
             if "database is locked" in str(error):
-                raise DatabaseBusy from error
+                raise Busy from error
             raise
 
     def is_current(self) -> bool:
-        """Whether the schema is there and of this version."""
+        """Whether the schema is there and of this version; a file that is no database is not."""
         from alembic.runtime.migration import MigrationContext
         from alembic.script import ScriptDirectory
 
-        with self.read() as connection:
-            present = MigrationContext.configure(connection).get_current_heads()
+        try:
+            with self.read() as connection:
+                present = MigrationContext.configure(connection).get_current_heads()
+        except DatabaseError:
+            return False
         return set(present) == set(ScriptDirectory(str(paths.MIGRATIONS)).get_heads())
 
     def upgrade(self) -> None:
         """Create the schema or bring it to this version, each step in a transaction of its own."""
         configuration = Config()
         configuration.set_main_option("script_location", str(paths.MIGRATIONS))
+        # Personal data lies in it: readable by its owner only, and so are the files that SQLite puts beside it.
+        Path(self.url.removeprefix("sqlite:///")).touch(mode=0o600)
         with self._writer.connect() as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")

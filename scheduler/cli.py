@@ -1,0 +1,187 @@
+"""The command line: reads arguments, runs one command, and tells a fault in one line.
+
+Exit status: 0 done, 1 a fault (told on standard error), 2 wrong usage. Each command is a function of `commands` or
+`running` that takes the parsed arguments and returns the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scheduler import commands, running
+from scheduler.config import ConfigurationError
+from scheduler.core.errors import SchedulerError
+from scheduler.core.words import LANGUAGES
+from scheduler.example import PERSON_ROLES
+from scheduler.representations import one_line
+from scheduler.tokens import WeakKey
+
+FAULT = 1
+_EXPECTED = (ConfigurationError, WeakKey, OSError, UnicodeError)  # beside SchedulerError: their text says it all
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        status: int = given.run(given)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has enough
+        sys.stderr.close()
+        return FAULT
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev -m scheduler: with the traceback
+            raise
+        print(f"scheduler: {_one_line(error)}", file=sys.stderr)
+        return FAULT
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, SchedulerError):
+        told = one_line(error, "en")
+    else:
+        told = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+    return " ".join(told.split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scheduler", description="Video meetings between partner cities.")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration; else $SCHEDULER_CONFIG, ./config.toml"
+    )
+    commands_ = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_operation, _mail, _planning, _people, _access, _cities):
+        add(commands_)
+    return parser
+
+
+def _command(group: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = group.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(commands_: Any, name: str, help: str) -> Any:
+    return commands_.add_parser(name, help=help, description=help).add_subparsers(metavar="ACTION", required=True)
+
+
+def _operation(commands_: Any) -> None:
+    init = _command(commands_, "init", commands.init, "create or upgrade the database and the secret key")
+    init.add_argument("--example", action="store_true", help="load the example cities and people, once")
+    demo = _command(commands_, "demo", running.demo, "try everything out: example data, web, worker, a local mailbox")
+    demo.add_argument("--dir", type=Path, default=Path("var/demo"), metavar="DIR")
+    demo.add_argument("--port", type=_port, default=8000, metavar="N")
+    demo.add_argument("--reset", action="store_true", help="begin anew: removes what an earlier demo stored in DIR")
+    serve = _command(commands_, "serve", running.serve, "serve the web on this machine")
+    serve.add_argument("--host", default="127.0.0.1", metavar="H")
+    serve.add_argument("--port", type=_port, default=8000, metavar="N")
+    serve.add_argument("--with-worker", action="store_true", help="run the worker too")
+    _command(commands_, "check", commands.check, "look whether configuration, database and mail server are in order")
+
+
+def _mail(commands_: Any) -> None:
+    worker = _command(commands_, "worker", running.work, "send the outbox")
+    worker.add_argument("--once", action="store_true", help="do what is due and end")
+    receive = _command(commands_, "receive", commands.receive, "take raw mail: files, or one message on standard input")
+    receive.add_argument("files", nargs="*", type=Path, metavar="FILE")
+
+
+def _planning(commands_: Any) -> None:
+    slots = _command(commands_, "slots", commands.slots, "hours that suit everybody")
+    slots.add_argument("--cities", type=_names, required=True, metavar="A,B,C", help="slugs; the first is the host")
+    slots.add_argument("--from", dest="since", type=_day, required=True, metavar="DATE")
+    slots.add_argument("--to", dest="until", type=_day, required=True, metavar="DATE", help="inclusive")
+    slots.add_argument("--duration", type=_positive, required=True, metavar="MIN")
+    slots.add_argument("--limit", type=_positive, default=20, metavar="N")
+    slots.add_argument("--people", type=_names, default=(), metavar="A@X,B@Y")
+    slots.add_argument("--json", action="store_true")
+    export = _command(commands_, "export", commands.export, "write an iCalendar file")
+    what = export.add_mutually_exclusive_group(required=True)
+    what.add_argument("--meeting", type=_positive, metavar="ID")
+    what.add_argument("--city", metavar="SLUG")
+    what.add_argument("--field", metavar="CODE")
+    what.add_argument("--all", action="store_true")
+    export.add_argument("-o", dest="file", type=Path, metavar="FILE")
+
+
+def _people(commands_: Any) -> None:
+    people = _group(commands_, "people", "people of the cities")
+    add = _command(people, "add", commands.people_add, "add a person")
+    add.add_argument("--name", required=True, metavar="N")
+    add.add_argument("--email", required=True, metavar="E")
+    add.add_argument("--city", required=True, metavar="SLUG")
+    add.add_argument("--language", required=True, choices=LANGUAGES)
+    add.add_argument("--role", required=True, choices=PERSON_ROLES)
+    listing = _command(people, "list", commands.people_list, "list everybody")
+    listing.add_argument("--json", action="store_true")
+    disable = _command(people, "disable", commands.people_disable, "disable a person who leaves")
+    disable.add_argument("--email", required=True, metavar="E")
+    disable.add_argument("--hand-over-to", required=True, metavar="E", help="who takes over their meetings")
+
+
+def _access(commands_: Any) -> None:
+    token = _group(commands_, "token", "tokens for the API")
+    add = _command(token, "add", commands.token_add, "make a token; it is shown once")
+    add.add_argument("--person", required=True, metavar="EMAIL")
+    _command(token, "list", commands.token_list, "list tokens, without their secret")
+    revoke = _command(token, "revoke", commands.token_revoke, "revoke a token")
+    revoke.add_argument("id", type=_positive, metavar="ID")
+    sign_in = _command(commands_, "sign-in", commands.sign_in, "make a one-time sign-in link")
+    sign_in.add_argument("--person", required=True, metavar="EMAIL")
+
+
+def _cities(commands_: Any) -> None:
+    cities = _group(commands_, "cities", "cities")
+    add = _command(cities, "add", commands.cities_add, "add a city")
+    add.add_argument("--slug", required=True)
+    add.add_argument("--name", required=True)
+    add.add_argument("--zone", required=True, help="IANA zone, such as Asia/Seoul")
+    add.add_argument("--country", required=True, help="ISO 3166-1 alpha-2, such as KR")
+    add.add_argument("--language", required=True, choices=LANGUAGES)
+    add.add_argument("--hours", type=_names, default=("09:00-12:00", "13:00-18:00"), metavar="HH:MM-HH:MM,...",
+                     help="office hours Monday to Friday (default 09:00-12:00,13:00-18:00)")  # fmt: skip
+    importing = _command(cities, "import", commands.cities_import, "import a city file")
+    importing.add_argument("file", type=Path, metavar="FILE.toml")
+    listing = _command(cities, "list", commands.cities_list, "list all cities")
+    listing.add_argument("--json", action="store_true")
+    rooms = _group(commands_, "rooms", "rooms and video accounts")
+    room = _command(rooms, "add", commands.rooms_add, "add a room")
+    room.add_argument("--city", required=True, metavar="SLUG")
+    room.add_argument("--code", required=True, metavar="C")
+    room.add_argument("--name", required=True, metavar="N")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a date such as 2027-03-09: {text}") from None
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1, 2**63 - 1)
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, 65535)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"not a whole number from {least} to {most}: {text[:40]}")
+    return number

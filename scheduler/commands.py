@@ -1,0 +1,264 @@
+"""The commands that do one thing and end. What they print is for operators and scripts: English, or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scheduler import (
+    access,
+    admin,
+    bodies,
+    config,
+    example,
+    exports,
+    representations,
+    suggestions,
+    tokens,
+)
+from scheduler import replies as inbound
+from scheduler.config import ConfigurationError, Settings
+from scheduler.core.errors import SchedulerError
+from scheduler.db.engine import Store
+from scheduler.desk import Desk
+
+SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+def init(given: argparse.Namespace) -> int:
+    settings = config.load(given.config)
+    desk = prepare(settings)
+    if given.example:
+        admin.load_example(desk)
+    print(f"The database is ready: {database_file(settings)}")
+    return 0
+
+
+def prepare(settings: Settings) -> Desk:
+    """The desk of an installation that may not exist yet: key and database are made or upgraded first."""
+    tokens.make_key(settings.server.secret_key_file)
+    database_file(settings).parent.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.database.url)
+    store.upgrade()
+    store.close()
+    return Desk.open(settings)
+
+
+def database_file(settings: Settings) -> Path:
+    return Path(settings.database.url.removeprefix("sqlite:///"))
+
+
+def check(given: argparse.Namespace) -> int:
+    """Each part on a line of its own; what needs the configuration is left out when that is broken."""
+    try:
+        settings = config.load(given.config)
+    except ConfigurationError as error:
+        for fault in error.faults:
+            print(f"FAULT configuration: {fault}")
+        return 1
+    print("ok    configuration")
+    return max([_checked("database", _database, settings), _checked("mail server", _mail_server, settings)])
+
+
+def _checked(part: str, look: Callable[[Settings], str], settings: Settings) -> int:
+    try:
+        print(f"ok    {part}: {look(settings)}")
+    except Exception as error:  # whatever it is, the operator wants to see it in this line
+        print(f"FAULT {part}: {' '.join(_reason(error).split())}")
+        return 1
+    return 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SchedulerError):
+        return representations.one_line(error, "en")
+    return str(error) or type(error).__name__
+
+
+def _database(settings: Settings) -> str:
+    if not database_file(settings).is_file():
+        raise FileNotFoundError(f"{database_file(settings)} does not exist; `scheduler init` makes it")
+    cities = len(Desk.open(settings).directory().cities)
+    return f"{database_file(settings)}, cities: {cities}"
+
+
+def _mail_server(settings: Settings) -> str:
+    """Whether something takes connections there, or the folder can be written; the worker logs in when it sends."""
+    folder = settings.mail.mailbox
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{folder} cannot be written")
+        return str(folder)
+    parts = urlsplit(settings.mail.smtp_url)
+    host, port = parts.hostname or "", parts.port or SMTP_PORTS[parts.scheme]
+    with socket.create_connection((host, port), timeout=10):
+        return f"{host}:{port}"
+
+
+def receive(given: argparse.Namespace) -> int:
+    """One JSON object a line, in the order given. A file that cannot be read does not keep the others from it."""
+    desk = open_desk(given)
+    status = 0
+    for path in given.files or [None]:
+        try:
+            raw = path.read_bytes() if path else sys.stdin.buffer.read()
+        except OSError as error:
+            print(f"scheduler: {path}: {error.strerror}", file=sys.stderr)
+            status = 1
+            continue
+        receipt = inbound.receive(desk, raw)
+        line = {
+            "outcome": receipt.outcome,
+            "meeting": receipt.meeting,
+            "person": receipt.person,
+            "status": receipt.status,
+            "reason": receipt.reason,
+        }
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    return status
+
+
+def open_desk(given: argparse.Namespace) -> Desk:
+    return Desk.open(config.load(given.config))
+
+
+def slots(given: argparse.Namespace) -> int:
+    desk = open_desk(given)
+    asked = {
+        "cities": list(given.cities),
+        "from": given.since.isoformat(),
+        "to": given.until.isoformat(),
+        "duration_minutes": given.duration,
+        "limit": given.limit,
+        "people": list(given.people),
+    }
+    found = suggestions.suggest(desk, bodies.as_wanted(bodies.read(bodies.SlotsBody, asked)))
+    body = representations.represent_suggestions(found, desk.directory(), "en", suggestions.data_versions())
+    print(json.dumps(body, ensure_ascii=False, indent=2) if given.json else "\n".join(_slot_lines(body)))
+    return 0
+
+
+def _slot_lines(body: dict[str, list[dict[str, object]]]) -> Iterator[str]:
+    for slot in body["slots"]:
+        local = slot["local"]
+        assert isinstance(local, dict)
+        yield "  ".join(
+            [str(slot["start"]), *(f"{slug} {text[:16].replace('T', ' ')}" for slug, text in local.items())]
+        )
+    for excluded in body["excluded"]:
+        yield f"{excluded['date']}  {excluded['reason']}  {excluded['city'] or '-'}  {excluded['name']}"
+
+
+def export(given: argparse.Namespace) -> int:
+    desk = open_desk(given)
+    if given.meeting:
+        content = exports.meeting_ics(desk, None, given.meeting)
+    else:
+        content = exports.calendar_ics(desk, None, given.city or "", given.field or "")
+    if given.file:
+        given.file.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content)
+    return 0
+
+
+def people_add(given: argparse.Namespace) -> int:
+    person = admin.add_person(open_desk(given), given.name, given.email, given.city, given.language, given.role)
+    print(f"{person.email} is now a {person.role} of {person.city}.")
+    return 0
+
+
+def people_list(given: argparse.Namespace) -> int:
+    people = admin.list_people(open_desk(given))
+    if given.json:
+        print(json.dumps([representations.represent_person(p) for p in people], ensure_ascii=False, indent=2))
+        return 0
+    for p in people:
+        print("  ".join([p.email, p.role, p.city, p.language, p.name, *(["(disabled)"] if p.disabled else [])]))
+    return 0
+
+
+def people_disable(given: argparse.Namespace) -> int:
+    admin.disable_person(open_desk(given), given.email, given.hand_over_to)
+    print(f"{given.email} is disabled; {given.hand_over_to} takes over.")
+    return 0
+
+
+def token_add(given: argparse.Namespace) -> int:
+    number, token = access.new_api_token(open_desk(given), given.person)
+    print(f"Token {number} for {given.person}, shown only now: {token}")
+    return 0
+
+
+def token_list(given: argparse.Namespace) -> int:
+    for token, person in access.api_tokens(open_desk(given)):
+        since = representations.utc(token.created_at)
+        revoked = [f"revoked {representations.utc(token.revoked_at)}"] if token.revoked_at else []
+        print("  ".join([str(token.id), person.email, since, *revoked]))
+    return 0
+
+
+def token_revoke(given: argparse.Namespace) -> int:
+    access.revoke_api_token(open_desk(given), given.id)
+    print(f"Token {given.id} is revoked.")
+    return 0
+
+
+def sign_in(given: argparse.Namespace) -> int:
+    desk = open_desk(given)
+    link = access.new_sign_in_link(desk, given.person)
+    minutes = desk.settings.retention.sign_in_link_minutes
+    print(f"Sign-in link for {given.person}, once and within {minutes} minutes: {link}")
+    return 0
+
+
+def cities_add(given: argparse.Namespace) -> int:
+    admin.import_cities(open_desk(given), example.parse_city_file(_city_file(given)))
+    print(f"Added {given.slug}.")
+    return 0
+
+
+def _city_file(given: argparse.Namespace) -> str:
+    """The city as a city file, so that it is checked like one. JSON strings are TOML strings, but for DEL."""
+    texts = {name: getattr(given, name) for name in ("name", "zone", "country", "language")}
+    days = [f"{day} = {json.dumps(list(given.hours))}" for day in example.WEEKDAYS[:5]]
+    slug = json.dumps(given.slug)
+    lines = [f"[cities.{slug}]", *(f"{k} = {_quoted(v)}" for k, v in texts.items()), f"[cities.{slug}.hours]", *days]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text.replace("\x7f", ""), ensure_ascii=False)
+
+
+def cities_import(given: argparse.Namespace) -> int:
+    desk = open_desk(given)
+    directory = desk.directory()
+    known = example.Known(frozenset(directory.cities), frozenset(directory.fields))
+    data = example.parse_city_file(given.file.read_text("utf-8"), known)
+    admin.import_cities(desk, data)
+    print(f"Imported: {', '.join(c.slug for c in data.cities) or 'no city'}.")
+    return 0
+
+
+def cities_list(given: argparse.Namespace) -> int:
+    cities = [representations.represent_city(c, "en") for c in open_desk(given).directory().cities.values()]
+    if given.json:
+        print(json.dumps(cities, ensure_ascii=False, indent=2))
+        return 0
+    for c in cities:
+        print("  ".join([c["slug"], c["zone"], c["country"], c["language"], c["name"]]))
+    return 0
+
+
+def rooms_add(given: argparse.Namespace) -> int:
+    admin.add_room(open_desk(given), given.city, given.code, given.name)
+    print(f"Added {given.code}.")
+    return 0

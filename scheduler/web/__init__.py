@@ -1,0 +1,79 @@
+"""The web: pages for coordinators, personal links without account, and the API.
+
+`create_app` is a WSGI application factory: `scheduler.web:create_app()`. A view reads the request, makes one call of an
+action, and responds. Everything that is true of every page (who asks, in which language, which headers) stands in
+`security` and `reader`; what an error looks like, in `failures`.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
+
+from scheduler import config, paths
+from scheduler.config import Settings
+from scheduler.desk import Desk
+from scheduler.mail import compose
+from scheduler.web import (
+    agenda,
+    api,
+    cities,
+    clocks,
+    failures,
+    health,
+    invitation,
+    mailbox,
+    meetings,
+    proposal,
+    reader,
+    review,
+    security,
+    sign_in,
+)
+from scheduler.web import (
+    settings as own_settings,
+)
+
+BLUEPRINTS = (agenda, sign_in, proposal, meetings, invitation, review, cities, own_settings, mailbox, health, api)
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address, no longer than a database can hold; a longer one is no page of ours."""
+
+    regex = r"\d{1,18}"
+
+
+def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Flask:
+    """The application for `desk`, else for the settings given or found (see `config.load`)."""
+    desk = desk or Desk.open(settings or config.load())
+    compose.self_test()
+    app = Flask("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
+    app.url_map.converters["int"] = RowNumber
+    app.extensions["desk"] = desk
+    _configure(app, desk.settings)
+    app.secret_key = desk.key
+    security.protect(app)
+    reader.introduce(app)
+    clocks.introduce(app)
+    failures.introduce(app)
+    for module in BLUEPRINTS:
+        app.register_blueprint(module.blueprint)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        TRUSTED_HOSTS=settings.server.hosts,
+        MAX_CONTENT_LENGTH=5_000_000,
+        MAX_FORM_MEMORY_SIZE=1_000_000,
+        MAX_FORM_PARTS=3_000,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.autoescape = True
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.server.proxies:
+        hops = settings.server.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

@@ -1,0 +1,79 @@
+"""Instants as people read them: on the clock of a city, with its name, and with the date where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from flask import Flask
+
+from scheduler import i18n
+from scheduler.core import zones
+from scheduler.core.meeting import Meeting
+from scheduler.web import reader
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime:
+    """The interval [start, end) on one city's clock. `other_day`: its date is not that of the first city shown."""
+
+    slug: str
+    city: str
+    start: datetime
+    end: datetime
+    offset: str
+    other_day: bool
+
+    @property
+    def ends_later(self) -> bool:
+        return self.start.date() != self.end.date()
+
+
+def local_times(start: datetime, minutes: int, cities: Iterable[str], first: str = "") -> list[LocalTime]:
+    """The interval from the instant `start` on the clock of every city, `first` (when it takes part) leading."""
+    slugs = sorted(cities, key=lambda slug: slug != first)
+    leading = zone_of(slugs[0])
+    return [_on_clock(slug, start, start + timedelta(minutes=minutes), leading) for slug in slugs]
+
+
+def _on_clock(slug: str, start: datetime, end: datetime, leading_zone: str) -> LocalTime:
+    zone = zone_of(slug)
+    local = zones.to_local(start, zone)
+    return LocalTime(
+        slug,
+        reader.directory().city_name(slug, reader.language()),
+        local,
+        zones.to_local(end, zone),
+        i18n.utc_offset(zones.offset_at(start, zone)),
+        local.date() != zones.to_local(start, leading_zone).date(),
+    )
+
+
+def meeting_times(meeting: Meeting, first: str = "") -> list[LocalTime]:
+    return local_times(meeting.start, meeting.duration_minutes, meeting.cities, first)
+
+
+def zone_of(slug: str) -> str:
+    city = reader.directory().cities.get(slug)
+    return city.zone if city else "UTC"
+
+
+def day_in(instant: datetime, slug: str) -> date:
+    """The local day of a city on which the instant falls."""
+    return zones.to_local(instant, zone_of(slug)).date()
+
+
+def moment(instant: datetime, slug: str) -> str:
+    """An instant as date and time on a city's clock; the city is to be named beside it."""
+    local = zones.to_local(instant, zone_of(slug))
+    return f"{i18n.short_date(reader.language(), local.date())} {i18n.clock(local)}"
+
+
+def introduce(app: Flask) -> None:
+    app.template_filter("clock")(i18n.clock)
+    app.template_filter("moment")(moment)
+    app.template_filter("full_date")(lambda day: i18n.full_date(reader.language(), day))
+    app.template_filter("short_date")(lambda day: i18n.short_date(reader.language(), day))
+    app.template_global("meeting_times")(meeting_times)
+    app.template_global("local_times")(local_times)

@@ -1,0 +1,139 @@
+"""What every request and every response must satisfy.
+
+Deny by default: a view is for signed-in people unless it is marked `public`. Every unsafe request needs a CSRF token of
+this browser's form cookie and must not come from another site; views whose secret is in their address (`cookieless`)
+need no token, because no cookie gives them any right, but the site check stays. Sign-in is a row of the server's
+(see `access`): its cookie holds only a random value, and a copied cookie dies with the sign-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask_wtf import CSRFProtect
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response as AnyResponse
+
+from scheduler import access
+from scheduler.web.reader import desk
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def public(view: View) -> View:
+    """Marks a view that needs no signed-in person."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def cookieless(view: View) -> View:
+    """Marks a public view whose address holds the secret: it needs no CSRF token, only that no other site sends it."""
+    csrf.exempt(view)
+    return public(view)
+
+
+def protect(app: Flask) -> None:
+    https = desk_of(app).settings.server.is_https
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-form" if https else "form",  # holds the CSRF secret, nothing else
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        WTF_CSRF_TIME_LIMIT=None,  # a form may lie open over lunch
+        WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which our own policy withholds; `_refuse_other_sites` instead
+        WTF_CSRF_CHECK_DEFAULT=False,  # `_refuse_forgery` calls it, after the sign-in check
+    )
+    csrf.init_app(app)
+    app.before_request(_know_the_person)
+    app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_strangers)
+    app.before_request(_refuse_forgery)
+    app.after_request(_harden)
+
+
+def desk_of(app: Flask) -> Any:
+    return app.extensions["desk"]
+
+
+def _know_the_person() -> None:
+    value = request.cookies.get(sign_in_cookie())
+    g.person = access.person_of_cookie(desk(), value) if value and request.endpoint != "static" else None
+
+
+def _refuse_other_sites() -> None:
+    """Browsers say whether a form comes from our own page. With our Referrer-Policy the Origin of our forms is `null`,
+    so `null` alone proves nothing either way; a foreign Origin or any other site's mark does."""
+    if request.method in SAFE_METHODS:
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise BadRequest("cross-site")
+    ours = (desk().settings.server.base_url, request.host_url.rstrip("/"))
+    if request.headers.get("Origin", "null") not in ("null", *ours):
+        raise BadRequest("foreign origin")
+
+
+def _refuse_strangers() -> AnyResponse | None:
+    if g.person or request.endpoint is None or is_public(request.endpoint):
+        return None
+    return redirect(url_for("sign_in.ask"), 303)
+
+
+def is_public(endpoint: str) -> bool:
+    view = current_app.view_functions.get(endpoint)
+    blueprint = endpoint.rpartition(".")[0]
+    return endpoint == "static" or blueprint == "api" or getattr(view, "is_public", False)
+
+
+def _refuse_forgery() -> None:
+    """Flask-WTF's check with its exemptions; raises CSRFError (400)."""
+    if request.method in SAFE_METHODS or request.endpoint is None or request.blueprint == "api":
+        return
+    view = current_app.view_functions[request.endpoint]
+    if f"{view.__module__}.{view.__name__}" not in csrf._exempt_views:
+        csrf.protect()
+
+
+def _harden(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if desk().settings.server.is_https:
+        response.headers["Strict-Transport-Security"] = HSTS
+    if request.endpoint != "static" and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.add("Vary", "Cookie, Accept-Language")
+    return response
+
+
+def sign_in_cookie() -> str:
+    return "__Host-sid" if desk().settings.server.is_https else "sid"
+
+
+def keep_signed_in(response: AnyResponse, value: str) -> None:
+    server = desk().settings.server
+    response.set_cookie(sign_in_cookie(), value, httponly=True, secure=server.is_https, samesite="Lax", path="/")
+
+
+def forget(response: AnyResponse) -> None:
+    server = desk().settings.server
+    response.delete_cookie(sign_in_cookie(), httponly=True, secure=server.is_https, samesite="Lax", path="/")
