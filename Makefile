@@ -1,0 +1,39 @@
+# `make demo` tries everything out, `make test` and `make check` are what CI runs. All install into .venv first.
+
+PORT ?= 8000
+DEMO_DIR ?= var/demo
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	exec $(BIN)/python -m scheduler demo --dir $(DEMO_DIR) --port $(PORT)
+
+test: .venv/installed-tools
+	$(BIN)/python -m pytest
+
+check: .venv/installed-tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_imports.py tests/test_translations.py
+
+clean:
+	rm -rf .venv var
+
+.venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed." >&2; exit 1; fi
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "A virtual environment cannot be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# Order-only: a newer interpreter in the system is no reason to install again.
+.venv/installed: pyproject.toml requirements.lock | .venv/bin/python
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/installed-tools: pyproject.toml requirements.lock | .venv/bin/python
+	$(INSTALL) --editable '.[test,check]'
+	@touch $@ .venv/installed
