@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scheduler import rights
 from scheduler.core.cities import City, Person, Room
 from scheduler.core.drafts import ascii_address, email_faults, name_faults
@@ -9,10 +11,7 @@ from scheduler.core.errors import Fault, Forbidden, Invalid
 from scheduler.core.words import LANGUAGES, Wording, clean_line
 from scheduler.db import directory as cities
 from scheduler.desk import Desk
-from scheduler.example import ExampleData, load
-
-PERSON_ROLES = ("operator", "coordinator", "contact", "interpreter", "observer")
-
+from scheduler.example import PERSON_ROLES, ExampleData, load
 
 def add_person(
     desk: Desk, name: str, email: str, city: str, language: str, role: str, actor: Person | None = None
@@ -76,7 +75,8 @@ def add_room(desk: Desk, city: str, code: str, name: str) -> bool:
 def import_cities(desk: Desk, data: ExampleData) -> int:
     """Adds what is not there yet, in one transaction; says how many cities were new."""
     with desk.store.write() as db:
-        added = sum(cities.add_city(db, city) for city in data.cities)
+        profiles = data.profiles
+        added = sum(cities.add_city(db, replace(c, profile=profiles.get(c.slug, {}))) for c in data.cities)
         for room in data.rooms:
             cities.add_room(db, room)
         cities.add_fields(db, data.fields)

@@ -41,7 +41,7 @@ class City:
     hours: WeeklyHours
     municipal: tuple[Closure, ...] = ()  # the city's own closures
     reopened: frozenset[date] = frozenset()  # public holidays on which the city works all the same
-    profile: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # facts to show, by key
+    profile: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))  # facts to show, by key
 
 
 @dataclass(frozen=True, slots=True)
