@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler import rights
+from scheduler import example, rights
+from scheduler.core import decisions
 from scheduler.core.cities import City, Person, Room
 from scheduler.core.drafts import ascii_address, email_faults, name_faults
 from scheduler.core.errors import Fault, Forbidden, Invalid
+from scheduler.core.meeting import as_invitee
 from scheduler.core.words import LANGUAGES, Wording, clean_line
 from scheduler.db import directory as cities
+from scheduler.db import meetings
 from scheduler.desk import Desk
-from scheduler.example import PERSON_ROLES, ExampleData, load
+from scheduler.example import PERSON_ROLES, ExampleData
+from scheduler.outgoing import load, retrying, save
+
 
 def add_person(
     desk: Desk, name: str, email: str, city: str, language: str, role: str, actor: Person | None = None
@@ -42,8 +47,11 @@ def list_people(desk: Desk) -> list[Person]:
 
 
 def disable_person(desk: Desk, email: str, hand_over_to: str) -> Person:
-    """Disables the person at once, everywhere; their meetings go to `hand_over_to`, who must sign in."""
-    with desk.store.write() as db:
+    """Disables the person at once, everywhere; their meetings go to `hand_over_to`, who must be able to edit them.
+
+    Whoever leaves gets a CANCEL for their copies, the other one a copy. Stopped in between, it can be repeated.
+    """
+    with desk.store.read() as db:
         person, heir = cities.person_by_email(db, email), cities.person_by_email(db, hand_over_to)
         faults = [
             Fault(pointer, "unknown-person", {"email": address})
@@ -54,8 +62,31 @@ def disable_person(desk: Desk, email: str, hand_over_to: str) -> Person:
             raise Invalid(*faults)
         if not heir.signs_in or heir.id == person.id:
             raise Invalid(Fault("/hand-over-to", "person-cannot-sign-in", {"email": hand_over_to}))
+        if heir.role != "operator" and heir.city != person.city:
+            raise Invalid(Fault("/hand-over-to", "heir-of-other-city", {"email": hand_over_to}))
+        owned = meetings.owned_by(db, person.id)
+    for meeting_id in owned:
+        _hand_over(desk, meeting_id, person, heir)
+    with desk.store.write() as db:
         cities.disable_person(db, person.id, heir.id, desk.now())
     return person
+
+
+def _hand_over(desk: Desk, meeting_id: int, person: Person, heir: Person) -> None:
+    def step() -> None:
+        with desk.store.read() as db:
+            before = load(db, meeting_id)
+        decision = decisions.hand_over(
+            before.meeting,
+            heir.id,
+            now=desk.now(),
+            chair=as_invitee(heir),
+            left=person.email,
+            invite=desk.new_invitation,
+        )
+        save(desk, before, decision)
+
+    retrying(step)
 
 
 def add_city(desk: Desk, city: City) -> bool:
@@ -90,4 +121,4 @@ def import_cities(desk: Desk, data: ExampleData) -> int:
 
 def load_example(desk: Desk) -> None:
     """The example cities and people; a second time changes nothing."""
-    import_cities(desk, load())
+    import_cities(desk, example.load())

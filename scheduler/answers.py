@@ -104,8 +104,8 @@ def answer_by_telephone(
         now = desk.now()
         with desk.store.read() as db:
             meeting = rights.must_read(actor, meetings.load(db, meeting_id))
-            invitation = next((i for i in meeting.people if i.is_called(email)), None)
-            if invitation is None:
+            invitation = meeting.invitation_called(email)
+            if invitation is None or invitation.is_chair:
                 raise Invalid(Fault("/email", "not-invited", {"email": email[:100]}))
             before = loaded(db, meeting)
             answers = meetings.answers(db, invitation.id)
@@ -128,7 +128,8 @@ def _record(
     if standing != answer:
         # A mail with a clock that runs ahead must not outrank what a person says now.
         answer = replace(answer, dtstamp=standing.key[1] + timedelta(microseconds=1))
-        answer = replace(answer, received=max(answer.received, standing.received))
+        if answer.received <= standing.received:
+            answer = replace(answer, received=standing.received + timedelta(microseconds=1))
     decision = decisions.answered(before.meeting, invitation.id, [*answers, answer])
     if silent:
         decision = replace(decision, notices=())

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from scheduler.core import zones
 from scheduler.core.drafts import LONGEST, SHORTEST
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import Draft, Invitee
@@ -245,6 +246,10 @@ def patched(draft: Draft, patch: object) -> Draft:
         raise Invalid(*unknown)
     target = as_body(draft)
     if patch.get("start") is not None:
+        del target["wall"]
+    elif "zone" in patch and patch.get("wall") is None and draft.wall:
+        # Another city of record alone moves nothing: the same instant, on another clock.
+        target["start"] = zones.to_instant(draft.wall, draft.zone).isoformat()
         del target["wall"]
     return read_draft(_merge(target, patch))
 

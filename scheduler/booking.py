@@ -12,7 +12,7 @@ from scheduler.core import decisions
 from scheduler.core.cities import Directory, Person
 from scheduler.core.drafts import Bounds, check
 from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated, RoomTaken
-from scheduler.core.meeting import Draft, Invitee, Meeting, draft_of
+from scheduler.core.meeting import Draft, Meeting, as_invitee, draft_of
 from scheduler.core.words import clean_text
 from scheduler.db import access
 from scheduler.db import directory as cities
@@ -71,7 +71,7 @@ def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None =
         id=secrets.randbelow(9 * 10**9) + 10**9,  # known before it is saved, because mail is rendered first
         uid=f"{uuid.uuid4()}@{desk.settings.mail.domain}",
         owner_id=owner.id,
-        chair=Invitee(owner.name, owner.email, owner.city, owner.language),
+        chair=as_invitee(owner),
         invite=desk.new_invitation,
     )
     answer = request.represent(decision.meeting, directory) if request else b""
@@ -111,7 +111,9 @@ def edit(
         before = _load_to_edit(desk, actor, meeting_id, expected_version)
         draft = change(draft_of(before.meeting))
         checked = check(draft, before.directory, replace(_bounds(desk), current=before.meeting))
-        decision = decisions.revise(before.meeting, checked, now=desk.now(), invite=desk.new_invitation)
+        decision = decisions.revise(
+            before.meeting, checked, now=desk.now(), chair=as_invitee(before.owner), invite=desk.new_invitation
+        )
         return save(desk, before, decision) if decision.meeting != before.meeting else before.meeting
 
     return retrying(step)

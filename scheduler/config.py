@@ -142,7 +142,6 @@ class Limits(_Section):
 
 
 class Retention(_Section):
-    link_days_after_meeting: int = Field(default=30, ge=0)  # after that a personal link only shows
     sign_in_link_minutes: int = Field(default=10, ge=1, le=10)
     sessions_idle_minutes: int = Field(default=120, ge=5)
     sessions_hours: int = Field(default=20, ge=1)

@@ -18,8 +18,8 @@ def meeting_ics(desk: Desk, actor: Person | None, meeting_id: int, language: str
     """One meeting. Raises NotFound, also for one of others."""
     sheet = meetings.show(desk, actor, meeting_id)
     language = language or (actor.language if actor else i18n.DEFAULT_LANGUAGE)
-    name = sheet.meeting.title.read_in(language)
-    return _published(desk, (sheet.meeting,), sheet.directory, name, language, open_to=actor)
+    name = calendar_text(sheet.meeting, sheet.directory, language, "", busy=sheet.meeting.confidential).summary
+    return _published(desk, (sheet.meeting,), sheet.directory, name, language)
 
 
 def calendar_ics(desk: Desk, actor: Person | None, city: str = "", field: str = "", language: str = "") -> bytes:
@@ -34,12 +34,10 @@ def calendar_ics(desk: Desk, actor: Person | None, city: str = "", field: str = 
     names = [directory.city_name(city, language)] if city else []
     names += [directory.field_name(field, language)] if field else []
     name = " – ".join([desk.settings.mail.from_name, *names])
-    return _published(desk, found, directory, name, language, open_to=actor)
+    return _published(desk, found, directory, name, language)
 
 
-def _published(
-    desk: Desk, found: tuple[Meeting, ...], directory: Directory, name: str, language: str, open_to: Person | None
-) -> bytes:
+def _published(desk: Desk, found: tuple[Meeting, ...], directory: Directory, name: str, language: str) -> bytes:
     base = desk.settings.server.base_url
     entries = [
         (

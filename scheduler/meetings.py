@@ -89,22 +89,19 @@ def listing(desk: Desk, actor: Person | None, wanted: Filter) -> Listing:
         since, until = _start_of(wanted.since, zone), _start_of(wanted.until, zone, after=1)
         if wanted.status == "confirmed":
             since = max(since or now, now)
-        if wanted.status == "held":
-            until = min(until or now, now)
         query = meetings.find(
             cities=rights.cities_to_read(actor),
             city=wanted.city,
             field=wanted.field,
             statuses={"": (), "held": ("confirmed",)}.get(wanted.status, (wanted.status,)),
             ends_after=since,
+            ends_by=now if wanted.status == "held" else None,
             starts_before=until,
             after=_read_cursor(wanted.cursor),
             latest_first=wanted.latest_first,
             limit=wanted.limit + 1,
         )
         found = meetings.load_many(db, query)
-    if wanted.status == "held":
-        found = [m for m in found if m.end <= now]
     page = tuple(found[: wanted.limit])
     return Listing(page, _cursor(page[-1]) if len(found) > wanted.limit else "")
 
@@ -137,7 +134,7 @@ def _start_of(day: date | None, zone: str, after: int = 0) -> datetime | None:
         wall = datetime.combine(day, time()) + timedelta(days=after)
         return zones.to_instant(wall, zone)
     except Invalid as error:
-        return error.choices[0]
+        return error.choices[0] if error.faults[0].key == "wall-ambiguous" else error.choices[-1]
     except OverflowError:
         raise Invalid(Fault("/to", "not-a-date")) from None
 
@@ -151,6 +148,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, int] | None:
         return None
     try:
         seconds, ident = cursor.split("-")
+        if not 0 <= int(ident) < 2**63:
+            raise ValueError
         return datetime.fromtimestamp(int(seconds), UTC), int(ident)
     except (ValueError, OverflowError, OSError):
         raise Invalid(Fault("/cursor", "bad-cursor")) from None

@@ -2,12 +2,16 @@
 
 Mail is rendered before the writing transaction opens, so that the lock is held for milliseconds; inside it the meeting
 is read again, and if anybody changed it in between nothing is written and the whole step is done anew.
+
+A mail tells a person what is new to them, which is not always what is new. A newer mail supersedes older ones that
+have not left yet, so each message is told against the last mail that perhaps reached its receiver: whoever never got
+one is invited, or hears nothing of a cancellation; whoever missed a move hears of it with the next change.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,9 +19,9 @@ from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
 from scheduler.db import directory as cities
-from scheduler.db import meetings, outbox
+from scheduler.db import meetings, outbox, told
 from scheduler.db.engine import Connection
-from scheduler.db.outbox import Entry
+from scheduler.db.outbox import Entry, Left
 from scheduler.desk import Desk
 from scheduler.mail import compose
 
@@ -28,12 +32,12 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A meeting with what is needed to decide and to write mail about it. `tried`: invitations that got some mail."""
+    """A meeting with what is needed to decide and to write mail about it. `left`: what its people have received."""
 
     meeting: Meeting
     directory: Directory
     owner: Person
-    tried: set[str] = field(default_factory=set)
+    left: Mapping[str, Left] = field(default_factory=dict)
 
 
 def load(db: Connection, meeting_id: int) -> Loaded:
@@ -46,7 +50,7 @@ def load(db: Connection, meeting_id: int) -> Loaded:
 def loaded(db: Connection, meeting: Meeting) -> Loaded:
     owner = cities.person(db, meeting.owner_id)
     assert owner is not None, "a meeting's owner is a foreign key"
-    return Loaded(meeting, cities.load(db), owner, outbox.ever_tried(db, meeting.id))
+    return Loaded(meeting, cities.load(db), owner, outbox.left(db, meeting.id))
 
 
 def retrying(step: Callable[[], Result]) -> Result:
@@ -61,46 +65,66 @@ def retrying(step: Callable[[], Result]) -> Result:
 
 def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = None) -> Meeting:
     """Saves the changed meeting and its mail, and whatever `also` writes, or nothing. Raises Overtaken."""
-    meeting, entries = _render(desk, before, decision)
+    entries, unheard = _render(desk, before, decision)
     now = desk.now()
     with desk.store.write() as db:
-        meetings.save(db, meeting, before.meeting, before.directory, desk.token_hashes)
+        if decision.messages and outbox.left(db, before.meeting.id) != before.left:
+            raise meetings.Overtaken  # a mail left in between: they know more than was thought
+        meetings.save(db, decision.meeting, before.meeting, before.directory, desk.token_hashes)
         outbox.add(db, entries, now)
+        outbox.withdraw(db, unheard, now)
         if also:
             also(db)
-    return meeting
+    return decision.meeting
 
 
 def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Connection, Meeting], None]) -> Meeting:
     """Saves a new meeting and its mail, and whatever `also` writes, or nothing."""
-    meeting, entries = _render(desk, before, decision)
+    entries, _ = _render(desk, before, decision)
     now = desk.now()
     with desk.store.write() as db:
-        meetings.add(db, meeting, before.directory, desk.token_hashes)
+        meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
         outbox.add(db, entries, now)
-        also(db, meeting)
-    return meeting
+        also(db, decision.meeting)
+    return decision.meeting
 
 
-def _render(desk: Desk, before: Loaded, decision: Decision) -> tuple[Meeting, list[Entry]]:
-    meeting = decision.meeting
-    entries = []
+def _render(desk: Desk, before: Loaded, decision: Decision) -> tuple[list[Entry], list[str]]:
+    """The mails to store, and the invitations that are cancelled before their person heard of the meeting."""
+    entries, unheard = [], []
     for message in decision.messages:
-        entry = _invitation_entry(desk, before, message)
-        entries.append(entry)
-        meeting = _remember(meeting, message, entry.message_id)
+        left = before.left.get(message.invitation.id)
+        if left is None and message.method == "CANCEL":
+            unheard.append(message.invitation.id)
+        else:
+            entries.append(_invitation_entry(desk, before, _as_news(message, left), left))
     entries += [_notice_entry(desk, before, notice) for notice in decision.notices]
-    return meeting, entries
+    return entries, unheard
 
 
-def _invitation_entry(desk: Desk, before: Loaded, message: Message) -> Entry:
+def _as_news(message: Message, left: Left | None) -> Message:
+    """The message as news to a person who last received `left`."""
+    if left is None:
+        return replace(message, occasion=Occasion.INVITATION, previous=None)
+    known = told.as_told(left.told, message.meeting, message.invitation)
+    if message.method == "CANCEL":
+        return replace(message, meeting=known, previous=None)  # what they know is what they lose, nothing newer
+    if message.occasion is Occasion.INVITATION:
+        return replace(message, previous=None)
+    if (known.start, known.duration_minutes) != (message.meeting.start, message.meeting.duration_minutes):
+        return replace(message, occasion=Occasion.MOVED, previous=known)
+    if known != message.meeting or message.occasion is Occasion.MOVED:
+        return replace(message, occasion=Occasion.CHANGED, previous=known)
+    return replace(message, previous=known)
+
+
+def _invitation_entry(desk: Desk, before: Loaded, message: Message, left: Left | None) -> Entry:
     invitation = message.invitation
-    if message.method == "REQUEST" and invitation.id not in before.tried:
-        # Their first mail has not left yet and is superseded by this one: for them it is the invitation.
-        message = replace(message, occasion=Occasion.INVITATION, previous=None)
-    message_id = desk.new_message_id()
-    addressed = desk.addressed(invitation)
-    mail = compose.invitation_mail(message, before.directory, desk.sender, addressed, message_id, secrets.token_hex(12))
+    thread = (left.first_message_id, left.message_id) if left else ("", "")
+    addressed = replace(desk.addressed(invitation), thread=thread)
+    mail = compose.invitation_mail(
+        message, before.directory, desk.sender, addressed, desk.new_message_id(), secrets.token_hex(12)
+    )
     return Entry(
         kind=str(message.occasion),
         recipient=mail.recipient,
@@ -111,18 +135,8 @@ def _invitation_entry(desk: Desk, before: Loaded, message: Message) -> Entry:
         invitation_id=invitation.id,
         sequence=message.sequence,
         dtstamp=message.dtstamp,
+        told=told.to_json(message.meeting, invitation),
     )
-
-
-def _remember(meeting: Meeting, message: Message, message_id: str) -> Meeting:
-    """The meeting, whose invitation knows the mail just written, for the threads of later ones."""
-    changed = tuple(
-        replace(i, last_message_id=message_id, first_message_id=i.first_message_id or message_id)
-        if i.id == message.invitation.id
-        else i
-        for i in meeting.invitations
-    )
-    return replace(meeting, invitations=changed)
 
 
 def _notice_entry(desk: Desk, before: Loaded, notice: Notice) -> Entry:

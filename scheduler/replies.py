@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from scheduler import tokens
 from scheduler.core import decisions
-from scheduler.core.itip import Answer, InboundCalendar, InboundEvent
+from scheduler.core.errors import SchedulerError
+from scheduler.core.itip import CLOCK_TOLERANCE, Answer, InboundCalendar, InboundEvent
 from scheduler.core.judging import Judgement, Origin, judge, respondent, single_event
 from scheduler.core.meeting import Decision, Invitation, Meeting, Notice
 from scheduler.db import inbox, meetings, outbox
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 
 # One person's program may ask or answer wrongly without end; the present state goes out again once a minute at most.
 RESEND_PAUSE = timedelta(minutes=1)
+RESENDS = 3  # to one person about one version of the meeting
 KEPT_OF_TOO_LARGE = 65_536
+LEFT_BEHIND = timedelta(minutes=2)  # whoever stored a mail and still lives has judged it by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +49,41 @@ class Receipt:
 
 def receive(desk: Desk, raw: bytes) -> Receipt:
     """Stores and judges one raw mail (RFC 5322)."""
-    kept = raw if len(raw) <= desk.settings.limits.mail_bytes else raw[:KEPT_OF_TOO_LARGE]
+    limit = desk.settings.limits.mail_bytes
+    if len(raw) > limit:
+        judgement = Judgement("rejected-too-large", f"more than {limit} bytes")
+        with desk.store.write() as db:
+            _note(db, inbox.store(db, raw[:KEPT_OF_TOO_LARGE], desk.now()), None, judgement)
+        return _receipt(None, judgement)
     with desk.store.write() as db:
-        inbox_id = inbox.store(db, kept, desk.now())
-    return retrying(lambda: _judge_mail(desk, inbox_id, raw))
+        inbox_id = inbox.store(db, raw, desk.now())
+    return _judge_once(desk, inbox_id, raw)
 
 
 def judge_stored(desk: Desk) -> int:
-    """Judges what was stored but not judged; says how many."""
+    """Judges what was stored a while ago and not judged; says how many."""
     with desk.store.read() as db:
-        left = inbox.unjudged(db)
+        left = inbox.unjudged(db, desk.now() - LEFT_BEHIND)
     for inbox_id, raw in left:
-        retrying(lambda inbox_id=inbox_id, raw=raw: _judge_mail(desk, inbox_id, raw))  # type: ignore[misc]
+        _judge_once(desk, inbox_id, raw)
     return len(left)
+
+
+def _judge_once(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
+    """Judges a stored mail unless that is done. One that breaks the judging is set aside, not tried for ever."""
+    try:
+        return retrying(lambda: _judge_mail(desk, inbox_id, raw))
+    except inbox.AlreadyJudged:
+        with desk.store.read() as db:
+            return Receipt(*inbox.judgement(db, inbox_id))
+    except SchedulerError:
+        raise  # of the moment (busy), not of the mail
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        log.exception("inbox %s: set aside", inbox_id)
+        judgement = Judgement("quarantined-malformed", f"unreadable ({type(error).__name__})")
+        with desk.store.write() as db:
+            _note(db, inbox_id, None, judgement)
+        return _receipt(None, judgement)
 
 
 def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
@@ -67,12 +92,11 @@ def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
         mail = inbound.read_mail(
             raw, max_bytes=limits.mail_bytes, loop_value=own.domain, max_calendar_bytes=limits.calendar_bytes
         )
-    except inbound.TooLarge:
-        return _close(desk, inbox_id, None, Judgement("rejected-too-large", f"more than {limits.mail_bytes} bytes"))
-    except inbound.Malformed as error:
+    except (inbound.Malformed, inbound.TooLarge) as error:
         return _close(desk, inbox_id, None, Judgement("quarantined-malformed", str(error)[:200]))
     address, token = inbound.token_of(mail.recipients, own.from_address) or ("", "")
-    letter = inbox.Letter(mail.message_id, address, mail.sender, mail.subject, mail.text, mail.received)
+    received = min(mail.received, desk.now()) if mail.received else None
+    letter = inbox.Letter(mail.message_id, address, mail.sender, mail.subject, mail.text, received)
     with desk.store.write() as db:
         inbox.describe(db, inbox_id, letter)
         known = inbox.is_repeat(db, inbox_id, mail.message_id, address)
@@ -140,6 +164,8 @@ def _judge_event(
         sequence_then, answers = _known_of(db, event, meeting, origin)
         before = loaded(db, meeting) if meeting else None
     judgement = judge(method, event, meeting, origin, sequence_then, answers)
+    if mail.auto_submitted or mail.null_return_path:
+        judgement = replace(judgement, send_again=False)  # nothing automatic is ever answered (RFC 3834 2)
     if before is None:
         return _close(desk, inbox_id, None, judgement)
     return _apply(desk, inbox_id, before, judgement, answers)
@@ -160,7 +186,8 @@ def _known_of(
     if not isinstance(who, tuple):
         return None, []
     invitation = who[0]
-    sequence = outbox.sequence_as_of(db, invitation.id, event.dtstamp or origin.received)
+    moment = min(event.dtstamp or origin.received, origin.received) + CLOCK_TOLERANCE  # clocks differ
+    sequence = outbox.sequence_as_of(db, invitation.id, moment)
     return sequence, meetings.answers(db, invitation.id)
 
 
@@ -170,15 +197,16 @@ def _apply(desk: Desk, inbox_id: int, before: Loaded, judgement: Judgement, answ
     decision = Decision(meeting)
     if invitation and answer and judgement.outcome != "ignored-stale":
         decision = decisions.answered(meeting, invitation.id, [*answers, answer])
-    if invitation and judgement.send_again and _may_send_again(desk, invitation):
+    again = bool(invitation and judgement.send_again and _may_send_again(desk, meeting, invitation))
+    if invitation and again:
         decision = decisions.resend(meeting, invitation.id, now=desk.now())
     if judgement.waits:
         decision = replace(decision, notices=(Notice("review", meeting, invitation, judgement.outcome),))
-    if judgement.stale:
+    if judgement.stale and again:
         decision = replace(decision, notices=(Notice("stale", meeting, invitation),))
 
     def note(db: Connection) -> None:
-        if invitation and answer:
+        if invitation and answer and answer.digest not in {a.digest for a in meetings.answers(db, invitation.id)}:
             meetings.add_answer(db, invitation.id, answer, judgement.outcome, desk.now())
         _note(db, inbox_id, meeting, judgement)
 
@@ -186,10 +214,11 @@ def _apply(desk: Desk, inbox_id: int, before: Loaded, judgement: Judgement, answ
     return _receipt(meeting, judgement)
 
 
-def _may_send_again(desk: Desk, invitation: Invitation) -> bool:
+def _may_send_again(desk: Desk, meeting: Meeting, invitation: Invitation) -> bool:
+    """Whether the present state may go out once more: a program that always answers wrongly gets it thrice, slowly."""
     with desk.store.read() as db:
-        last = outbox.last_made(db, invitation.id)
-    return last is None or last <= desk.now() - RESEND_PAUSE
+        made = outbox.made(db, invitation.id, meeting.copy_sequence(invitation))
+    return made.count <= RESENDS and (made.last is None or made.last <= desk.now() - RESEND_PAUSE)
 
 
 def _close(desk: Desk, inbox_id: int, found: Found, judgement: Judgement) -> Receipt:

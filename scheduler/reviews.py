@@ -9,9 +9,9 @@ from datetime import datetime
 from scheduler import rights
 from scheduler.core import decisions, drafts
 from scheduler.core.cities import Person
-from scheduler.core.errors import Conflict, Fault, Invalid, NotFound
+from scheduler.core.errors import Conflict, Fault, Invalid, MeetingCancelled, NotFound
 from scheduler.core.judging import Claim
-from scheduler.core.meeting import Invitation, Invitee, Meeting
+from scheduler.core.meeting import Invitation, Invitee, Meeting, as_invitee
 from scheduler.db import inbox, meetings
 from scheduler.db.engine import Connection
 from scheduler.desk import Desk
@@ -120,13 +120,23 @@ def _invite(desk: Desk, before: Loaded, claim: Claim, close: Callable[[Connectio
     faults = [*drafts.name_faults(person.name), *drafts.email_faults(person.email, desk.settings.mail.from_address)]
     if faults:
         raise Invalid(*(Fault(f"/{key}", fault, values) for key, fault, values in faults))
-    decision = decisions.invite_too(meeting, person, now=desk.now(), invite=desk.new_invitation)
+    if meeting.invitation_called(person.email):
+        raise Conflict("already-invited", email=person.email)
+    if len(meeting.people) >= desk.settings.limits.people_per_meeting:
+        raise Invalid(Fault("/people", "too-many-people", {"limit": desk.settings.limits.people_per_meeting}))
+    decision = decisions.invite_too(
+        meeting, person, now=desk.now(), chair=as_invitee(before.owner), invite=desk.new_invitation
+    )
     save(desk, before, decision, close)
 
 
 def _allow(desk: Desk, before: Loaded, claim: Claim, remember: bool, close: Callable[[Connection], None]) -> None:
     """Records the held answer for the invited person; `remember`: the address is theirs from now on."""
     invitation = decisions.invitation_of(before.meeting, claim.invitation_id or "")
+    if before.meeting.status == "cancelled":
+        raise MeetingCancelled
+    if not invitation.is_active:
+        raise Conflict("not-invited", email=invitation.invitee.email)
     with desk.store.read() as db:
         answers = meetings.answers(db, invitation.id)
     known = claim.answer.digest in {a.digest for a in answers}

@@ -11,6 +11,7 @@ import logging
 import random
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from scheduler import replies
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
 from scheduler.db import outbox
+from scheduler.db.engine import Connection
 from scheduler.db.outbox import Claimed
 from scheduler.desk import Desk
 from scheduler.mail import compose, smtp
@@ -29,6 +31,10 @@ GIVE_UP = timedelta(days=5)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
+
+
+class _LeaseLost(Exception):
+    """The mail is another worker's by now; what became of it is theirs to say."""
 
 
 @dataclass
@@ -44,16 +50,14 @@ class Worker:
         while not self.stop.is_set():
             try:
                 pause = IDLE_SECONDS if self.once() else SERVER_PAUSE_SECONDS
-            except (
-                Exception
-            ):  # a fault of the database or of one mail must not end the worker; it is logged and retried
+            except Exception:  # a fault of the database or of one mail must not end the worker
                 log.exception("worker: trying again in %s seconds", SERVER_PAUSE_SECONDS)
                 pause = SERVER_PAUSE_SECONDS
             self.stop.wait(pause)
 
     def once(self) -> bool:
         """Does all that is due; False when the mail server is not to be had at the moment."""
-        replies.judge_stored(self.desk)
+        self._judge_left_behind()
         with smtp.open_transport(self.desk.settings.mail) as transport:
             while not self.stop.is_set():
                 claimed, lease = self._claim()
@@ -62,6 +66,12 @@ class Worker:
                 if not self._send(transport, claimed, lease):
                     return False
         return True
+
+    def _judge_left_behind(self) -> None:
+        try:
+            replies.judge_stored(self.desk)
+        except Exception:  # mail in must not stop mail out; it stays stored and is tried again
+            log.exception("worker: stored mail could not be judged")
 
     def _claim(self) -> tuple[Claimed | None, str]:
         lease = secrets.token_hex(8)
@@ -86,11 +96,11 @@ class Worker:
             log.warning("outbox %s: refused (%s)", claimed.id, error.code)
             self._refused(claimed, lease, error.text)
             return
-        # What a server says of itself may be logged; what it says of a recipient holds an address.
-        said = error.text if error.scope == "server" else error.code
-        log.warning("outbox %s: not handed over, will be tried again (%s)", claimed.id, said)
+        # A server's reply often repeats an address, even one of ours with its token; our own words never do.
+        log.warning("outbox %s: not handed over, will be tried again (%s)", claimed.id, error.code or error.text)
         with self.desk.store.write() as db:
-            outbox.retry(db, claimed, lease, error.text, now + pause_after(claimed.attempts))
+            pause = pause_after(claimed.attempts)
+            outbox.retry(db, claimed, lease, error.text, now + pause, perhaps_left=error.perhaps_left)
 
     def _refused(self, claimed: Claimed, lease: str, text: str) -> None:
         """Marks the mail refused and tells the coordinator, in one transaction."""
@@ -105,18 +115,14 @@ class Worker:
             with desk.store.read() as db:
                 before = load(db, meeting_id)
             notice = Notice("refused", before.meeting, invitation_of(before.meeting, invitation_id), text)
-            save(
-                desk,
-                before,
-                Decision(before.meeting, notices=(notice,)),
-                lambda db: _ignore(outbox.finish(db, claimed, lease, "refused", text, desk.now())),
-            )
+            save(desk, before, Decision(before.meeting, notices=(notice,)), mark)
 
-        retrying(step)
+        def mark(db: Connection) -> None:
+            if not outbox.finish(db, claimed, lease, "refused", text, desk.now()):
+                raise _LeaseLost
 
-
-def _ignore(_marked: bool) -> None:
-    return None
+        with suppress(_LeaseLost):
+            retrying(step)
 
 
 def pause_after(attempts: int) -> timedelta:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 
-from scheduler import booking
+from scheduler import admin, booking, exports, meetings
 from scheduler.core.errors import Conflict, Forbidden, Invalid, MeetingCancelled, NotFound, Outdated, RoomTaken
+from scheduler.core.meeting import Draft
 from scheduler.core.words import Wording
+from scheduler.meetings import Filter
 from tests.house import AYLIN, BAT, JOHN, KIM, START, House, calendar_of, parsed
 
 
@@ -132,7 +135,7 @@ def test_a_person_who_is_invited_again_sees_sequence_rise(house: House) -> None:
     booking.edit(house.desk, person, meeting.id, lambda d: replace(d, people=tuple(p for p in d.people if p != BAT)))
     house.send_all()
     booking.edit(house.desk, person, meeting.id, lambda d: replace(d, people=(*d.people, BAT)))
-    assert [_facts(m) for m in house.mails(BAT)] == [("REQUEST", 0), ("CANCEL", 1), ("REQUEST", 1)]
+    assert [_facts(m) for m in house.mails(BAT)] == [("REQUEST", 0), ("CANCEL", 1), ("REQUEST", 2)]
     assert house.invitation(meeting, BAT).status == "waiting"
     assert house.receive(old_answer).outcome == "ignored-stale"
     assert house.receive(house.reply(meeting, BAT, "ACCEPTED")).outcome == "accepted"
@@ -252,3 +255,102 @@ def test_the_newest_mail_carries_what_is_stored(house: House) -> None:
     stored = {row.content for row in house.outbox()}
     assert {file.read_bytes() for file in folder.glob("*.eml")} == stored
     assert all(parsed(content)["Message-ID"] for content in stored)
+
+
+def _plain(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_a_move_that_did_not_leave_is_told_by_the_next_mail(house: House) -> None:
+    meeting = house.book()
+    house.send_all()
+    person = house.person()
+    booking.edit(house.desk, person, meeting.id, lambda d: replace(d, start=START + timedelta(hours=1), wall=None))
+    booking.edit(house.desk, person, meeting.id, lambda d: replace(d, title=Wording.of("Water")))
+    rows = house.outbox(recipient=AYLIN.email)
+    states = [(row.kind, row.state) for row in rows]
+    assert states == [("invitation", "handed-over"), ("moved", "superseded"), ("moved", "queued")]
+    text = _plain(parsed(rows[-1].content))
+    assert "09:00" in text  # what they knew
+    assert "10:00" in text
+    assert parsed(rows[-1].content)["In-Reply-To"] == parsed(rows[0].content)["Message-ID"]
+
+
+def test_who_never_heard_of_the_meeting_hears_of_no_cancellation(house: House) -> None:
+    meeting = house.book()
+    booking.cancel(house.desk, house.person(), meeting.id)
+    house.send_all()
+    assert [row.state for row in house.outbox()] == ["superseded"] * 4
+
+
+def test_the_removed_hear_no_more_than_they_knew(house: House) -> None:
+    meeting = house.book()
+    house.send_all()
+    person = house.person()
+    secret = Wording.of("Secret plan")
+
+    def without_bat(draft: Draft) -> Draft:
+        people = tuple(p for p in draft.people if p != BAT)
+        return replace(draft, people=people, title=secret, start=START + timedelta(days=1), wall=None)
+
+    booking.edit(house.desk, person, meeting.id, without_bat)
+    house.send_all()
+    booking.resend(house.desk, person, meeting.id, house.invitation(meeting, BAT).id)
+    for mail in house.mails(BAT)[1:]:
+        assert b"20270210T150000" in calendar_of(mail)  # the time they knew, in Seoul
+        assert b"Secret" not in calendar_of(mail)
+        assert "Secret" not in mail["Subject"] + _plain(mail)
+
+
+def test_a_coordinator_who_is_taken_off_the_list_keeps_a_copy(house: House) -> None:
+    me = house.person()
+    meeting = house.book(people=(BAT, replace(KIM, email=me.email)))
+    house.send_all()
+    booking.edit(house.desk, me, meeting.id, lambda d: replace(d, people=(BAT,)))
+    assert _facts(house.mails(me.email)[-1]) == ("REQUEST", 0)
+    assert b"ROLE=CHAIR" in calendar_of(house.mails(me.email)[-1])
+
+
+def test_who_leaves_hands_meetings_and_copies_over(house: House) -> None:
+    meeting = house.book()
+    house.send_all()
+    me = house.person()
+    heir = admin.add_person(house.desk, "Deputy desk", "deputy@gwangjin.example", "gwangjin", "en", "coordinator")
+    with pytest.raises(Invalid):
+        admin.disable_person(house.desk, me.email, house.person("ulaanbaatar").email)
+    admin.disable_person(house.desk, me.email, heir.email)
+    assert house.meeting(meeting.id).owner_id == heir.id
+    assert _facts(house.mails(me.email)[-1]) == ("CANCEL", 1)
+    assert _facts(house.mails(heir.email)[-1]) == ("REQUEST", 0)
+    assert len(house.mails(BAT)) == 1
+
+
+def test_lists_can_be_paged_both_ways(house: House) -> None:
+    booked = {house.book(start=START + timedelta(hours=n)).id for n in range(5)}
+    house.clock.time = START + timedelta(days=2)
+    for latest_first in (False, True):
+        seen: list[int] = []
+        cursor = ""
+        while True:
+            wanted = Filter(status="held", cursor=cursor, limit=2, latest_first=latest_first)
+            page = meetings.listing(house.desk, house.person(), wanted)
+            seen += [m.id for m in page.meetings]
+            cursor = page.next
+            if not cursor:
+                break
+        assert len(seen) == 5
+        assert set(seen) == booked
+    with pytest.raises(Invalid):
+        meetings.listing(house.desk, house.person(), Filter(cursor="1-99999999999999999999999"))
+
+
+def test_the_export_of_a_confidential_meeting_tells_nothing(house: House) -> None:
+    meeting = house.book(confidential=True, title=Wording.of("Canary"), agenda=Wording.of("Canary"))
+    for content in (
+        exports.meeting_ics(house.desk, house.person(), meeting.id),
+        exports.calendar_ics(house.desk, house.person()),
+    ):
+        assert b"Canary" not in content
+        assert meeting.uid.encode() in content

@@ -7,10 +7,12 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scheduler import booking, replies
+from scheduler import answers, booking, replies, reviews
+from scheduler.core.errors import MeetingCancelled
 from scheduler.core.meeting import Invitee, Meeting
 from tests.house import AYLIN, BAT, KIM, START, House, calendar_of
 
@@ -114,7 +116,10 @@ def test_an_answer_without_sequence_belongs_to_the_mail_they_had(house: House) -
     booking.edit(
         house.desk, house.person(), meeting.id, lambda d: replace(d, start=START + timedelta(hours=1), wall=None)
     )
+    house.clock.forward(hours=1)
+    later = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", b"DTSTAMP:20270111T030000Z", raw).replace(b"<answer", b"<later")
     assert house.receive(raw).outcome == "ignored-stale"
+    assert house.receive(later).outcome == "ignored-stale"  # the new time was written, but it had not left
 
 
 def test_a_sequence_above_ours_counts_as_ours(house: House) -> None:
@@ -128,7 +133,7 @@ def test_a_sequence_above_ours_counts_as_ours(house: House) -> None:
 def test_an_answer_from_the_future_does_not_win_for_ever(house: House) -> None:
     meeting = house.book()
     raw = house.reply(meeting, BAT, "DECLINED")
-    raw = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", b"DTSTAMP:99990101T000000Z", raw)
+    raw = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", b"DTSTAMP:99991231T235959Z", raw)
     assert house.receive(raw).outcome == "declined"
     house.clock.forward(minutes=6)
     assert house.receive(house.reply(meeting, BAT, "ACCEPTED")).outcome == "accepted"
@@ -258,6 +263,66 @@ def test_malformed_mail_is_set_aside_and_the_next_one_is_served(house: House) ->
     assert house.receive(house.reply(meeting, BAT, "ACCEPTED")).outcome == "accepted"
 
 
+def test_two_that_judge_one_mail_have_one_effect(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = house.book()
+    raw = house.reply(meeting, BAT, "ACCEPTED")
+    judge_mail = replies._judge_mail
+
+    def judged_by_another(*given: Any) -> replies.Receipt:
+        judge_mail(*given)
+        return judge_mail(*given)
+
+    monkeypatch.setattr(replies, "_judge_mail", judged_by_another)
+    assert house.receive(raw).outcome == "accepted"
+    with house.desk.store.read() as db:
+        assert [row.outcome for row in db.exec_driver_sql("SELECT outcome FROM inbox")] == ["accepted"]
+
+
+def test_what_is_automatic_is_never_answered_and_nobody_more_than_thrice(house: House) -> None:
+    meeting = house.book()
+    house.send_all()
+    late = house.reply(meeting, BAT, "ACCEPTED")
+    booking.edit(
+        house.desk, house.person(), meeting.id, lambda d: replace(d, start=START + timedelta(hours=1), wall=None)
+    )
+    house.send_all()
+    house.clock.forward(minutes=5)
+    assert house.receive(b"Auto-Submitted: auto-replied\r\n" + late).outcome == "ignored-stale"
+    assert [row.kind for row in house.outbox(recipient=BAT.email)] == ["invitation", "moved"]
+    for number in range(10):
+        house.clock.forward(minutes=5)
+        stamp = b"DTSTAMP:20270111T0101%02dZ" % number
+        again = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", stamp, late).replace(b"<answer", b"<a%d" % number)
+        assert house.receive(again).outcome == "ignored-stale"
+    assert [row.kind for row in house.outbox(recipient=BAT.email)].count("resent") == 3
+    assert [row.kind for row in house.outbox()].count("notice-stale") == 3
+
+
+def test_a_secretary_who_is_invited_herself_answers_for_herself(house: House) -> None:
+    meeting = house.book()
+    own = replace(BAT, email="secretary@ulaanbaatar.example", name="Secretary")
+    raw = house.reply(meeting, BAT, "ACCEPTED", edit=((BAT.email.encode(), own.email.encode()),))
+    assert house.receive(raw).outcome == "pending-approval-uninvited"
+    (waiting,) = reviews.reviews(house.desk, house.person())
+    reviews.decide(house.desk, house.person(), waiting.id, "same-person")
+    assert house.invitation(meeting, BAT).status == "accepted"
+    booking.edit(house.desk, house.person(), meeting.id, lambda d: replace(d, people=(*d.people, own)))
+    answers.answer_by_telephone(house.desk, house.person(), meeting.id, own.email, "declined")
+    statuses = {i.invitee.email: i.status for i in house.meeting(meeting.id).people}
+    assert (statuses[BAT.email], statuses[own.email]) == ("accepted", "declined")
+
+
+def test_a_held_answer_is_not_applied_to_a_cancelled_meeting(house: House) -> None:
+    meeting = house.book()
+    raw = house.reply(meeting, BAT, "ACCEPTED", edit=((BAT.email.encode(), b"secretary@ulaanbaatar.example"),))
+    house.receive(raw)
+    (waiting,) = reviews.reviews(house.desk, house.person())
+    booking.cancel(house.desk, house.person(), meeting.id)
+    with pytest.raises(MeetingCancelled):
+        reviews.decide(house.desk, house.person(), waiting.id, "same-person")
+    assert house.invitation(meeting, BAT).status == "waiting"
+
+
 def test_too_large_unknown_and_instance(house: House) -> None:
     meeting = house.book()
     assert house.receive(b"Subject: x\r\n\r\n" + b"x" * 10_000_001).outcome == "rejected-too-large"
@@ -279,6 +344,8 @@ def test_what_was_stored_and_not_judged_is_judged_later(house: House, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             house.receive(raw)
     assert house.invitation(meeting, BAT).status == "waiting"
+    assert replies.judge_stored(house.desk) == 0  # whoever stored it may still be at it
+    house.clock.forward(minutes=3)
     assert replies.judge_stored(house.desk) == 1
     assert house.invitation(meeting, BAT).status == "accepted"
     assert replies.judge_stored(house.desk) == 0

@@ -85,8 +85,6 @@ def upgrade() -> None:
         sa.Column("lead", sa.Integer(), nullable=False),
         sa.Column("reset_sequence", sa.Integer(), nullable=False),
         sa.Column("last_dtstamp", sa.DateTime(timezone=True)),
-        sa.Column("first_message_id", sa.Text(), nullable=False),
-        sa.Column("last_message_id", sa.Text(), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True)),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),

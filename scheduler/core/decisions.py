@@ -59,15 +59,16 @@ def create(
         owner_id=owner_id,
         **_drafted(checked, now),
     )
-    wanted = list(draft.people)
-    if chair.email_key not in {p.email_key for p in wanted}:
-        wanted.append(replace(chair, role=CHAIR))
+    wanted = _with_chair(draft.people, chair)
     meeting = replace(meeting, invitations=tuple(_fresh(invite(person)) for person in wanted))
     return _tell(meeting, ((Occasion.INVITATION, i) for i in meeting.invitations), now)
 
 
-def revise(meeting: Meeting, checked: Checked, *, now: datetime, invite: NewInvitation) -> Decision:
-    """The meeting as `checked` wants it. Raises MeetingCancelled, or Conflict when it is over or changes its host."""
+def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee, invite: NewInvitation) -> Decision:
+    """The meeting as `checked` wants it. `chair` is its coordinator, who keeps a copy whether invited or not.
+
+    Raises MeetingCancelled, or Conflict when it is over or changes its host.
+    """
     _must_be_open(meeting, now)
     if checked.draft.host != meeting.host:
         raise Conflict("host-not-yours")
@@ -80,18 +81,34 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, invite: NewInvi
     if moved or placed:
         after = replace(after, sequence=meeting.sequence + 1)
     occasion = Occasion.MOVED if moved else Occasion.CHANGED if placed or worded else None
-    invitations, told = _people(after, checked.draft.people, occasion, now, invite)
+    wanted = _with_chair(checked.draft.people, chair)
+    invitations, told = _people(after, wanted, occasion, now, invite)
     after = replace(after, invitations=invitations)
     if not told and after == replace(meeting, changed_at=now):
         return Decision(meeting)
     return _tell(replace(after, version=meeting.version + 1), told, now, previous=meeting)
 
 
-def invite_too(meeting: Meeting, person: Invitee, *, now: datetime, invite: NewInvitation) -> Decision:
+def invite_too(meeting: Meeting, person: Invitee, *, now: datetime, chair: Invitee, invite: NewInvitation) -> Decision:
     """The meeting with one person more. Raises as `revise` does."""
     draft = draft_of(meeting)
     wanted = replace(draft, people=(*draft.people, person))
-    return revise(meeting, Checked(wanted, meeting.start), now=now, invite=invite)
+    return revise(meeting, Checked(wanted, meeting.start), now=now, chair=chair, invite=invite)
+
+
+def hand_over(
+    meeting: Meeting, owner_id: int, *, now: datetime, chair: Invitee, left: str, invite: NewInvitation
+) -> Decision:
+    """The meeting under another coordinator, who gets the copy; whoever left (their address) gets a CANCEL.
+
+    A meeting that is over or cancelled changes its owner only.
+    """
+    after = replace(meeting, owner_id=owner_id)
+    if meeting.status == "cancelled" or meeting.end <= now:
+        return Decision(after)
+    staying = tuple(i.invitee for i in meeting.people if not i.is_called(left))
+    invitations, told = _people(after, _with_chair(staying, chair), None, now, invite)
+    return _tell(replace(after, invitations=invitations, changed_at=now), told, now, previous=meeting)
 
 
 def cancel(meeting: Meeting, reason: str, *, now: datetime) -> Decision:
@@ -147,6 +164,13 @@ def invitation_of(meeting: Meeting, invitation_id: str) -> Invitation:
         if invitation.id == invitation_id:
             return invitation
     raise NotFound
+
+
+def _with_chair(people: tuple[Invitee, ...], chair: Invitee) -> tuple[Invitee, ...]:
+    """Everybody who gets mail: the people, and the coordinator unless they are among them."""
+    if chair.email_key in {p.email_key for p in people}:
+        return people
+    return (*people, replace(chair, role=CHAIR))
 
 
 def _must_be_open(meeting: Meeting, now: datetime) -> None:
@@ -213,15 +237,18 @@ def _same_person(
     meeting: Meeting, before: Invitation, person: Invitee | None, occasion: Occasion | None, now: datetime
 ) -> tuple[Invitation, Occasion | None]:
     """One invitation after an edit, and what its owner is told."""
-    if person is None and before.is_active and not before.is_chair:
+    if person is None and before.is_active:
         # The lead rises, so that this CANCEL outranks every REQUEST they had (RFC 5546 3.2.5).
         return replace(before, removed_at=now, lead=before.lead + 1), Occasion.REMOVED
-    if person is not None and (not before.is_active or before.is_chair):
-        sequence = meeting.sequence + before.lead
-        return replace(_fresh(replace(before, invitee=person)), reset_sequence=sequence), Occasion.INVITATION
+    if person is not None and (not before.is_active or (before.is_chair and person.role != CHAIR)):
+        # The lead rises here too: some programs ignore a REQUEST whose SEQUENCE is only that of the CANCEL before it.
+        again = replace(before, invitee=person, lead=before.lead + (not before.is_active))
+        return replace(_fresh(again), reset_sequence=meeting.sequence + again.lead), Occasion.INVITATION
     if not before.is_active:
         return before, None
     after = replace(before, invitee=person) if person is not None else before
+    if after.is_chair and not before.is_chair:
+        after = _fresh(after)
     if occasion is Occasion.MOVED and not after.is_chair:
         after = replace(_fresh(after), reset_sequence=meeting.sequence + after.lead)
     return after, occasion or (Occasion.CHANGED if after.invitee != before.invitee else None)

@@ -62,8 +62,8 @@ class InboundCalendar:
 class Answer:
     """One person's answer to one version of a meeting, from whatever channel (mail, link, telephone).
 
-    `sequence` is in terms of that person's copy, already clamped to what we ever sent. `received` is when our own
-    mail server (or the web, or the coordinator at the telephone) got it, never when it was processed.
+    `sequence` is in terms of that person's copy, clamped to what we ever sent, `dtstamp` to what can be. `received` is
+    when our own mail server (or the web, or the coordinator at the telephone) got it, never when it was processed.
     """
 
     sequence: int

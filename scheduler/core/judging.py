@@ -10,13 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from scheduler.core.itip import PARTSTATS, Answer, AttendeeLine, InboundCalendar, InboundEvent, standing
+from scheduler.core.itip import (
+    CLOCK_TOLERANCE,
+    PARTSTATS,
+    Answer,
+    AttendeeLine,
+    InboundCalendar,
+    InboundEvent,
+    standing,
+)
 from scheduler.core.meeting import Invitation, Meeting, email_key
 from scheduler.core.words import clean_line, clean_text
 
 COMMENT_LIMIT = 2000
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ORGANIZERS_OWN = frozenset({"REQUEST", "CANCEL", "ADD", "PUBLISH", "DECLINECOUNTER"})
 
 
@@ -129,12 +138,16 @@ def respondent(event: InboundEvent, meeting: Meeting, origin: Origin) -> tuple[I
         ]
         if not lines or not origin.vouched:
             return Judgement("held-sender-mismatch", "the sender is not proved to be the one who answers")
-        holder = next((i for i in meeting.invitations if i.is_called(lines[0].email)), None)
+        holder = meeting.invitation_called(lines[0].email) or _removed(meeting, lines[0].email)
         if holder is None:
             return Judgement("pending-approval-uninvited", "not invited")
     if len({line.partstat for line in lines}) > 1:
         return Judgement("human-review", "two different answers in one mail", holder)
     return holder, lines[0]
+
+
+def _removed(meeting: Meeting, email: str) -> Invitation | None:
+    return next((i for i in meeting.invitations if not i.is_active and i.is_called(email)), None)
 
 
 def _somebody_else(event: InboundEvent, meeting: Meeting, holder: Invitation) -> Judgement:
@@ -152,7 +165,7 @@ def _with_claim(judgement: Judgement, event: InboundEvent, meeting: Meeting, ori
     status = PARTSTATS.get(line.partstat)
     if status is None:
         return Judgement("human-review", f"PARTSTAT={line.partstat or 'missing'}", judgement.invitation)
-    named = next((i for i in meeting.people if i.is_called(line.email)), None)
+    named = meeting.invitation_called(line.email)
     invitation = judgement.invitation or named
     sequence = meeting.copy_sequence(invitation) if invitation else meeting.sequence
     given = event.sequence if event.sequence is not None else sequence
@@ -164,7 +177,7 @@ def _with_claim(judgement: Judgement, event: InboundEvent, meeting: Meeting, ori
 def _refresh(meeting: Meeting, origin: Origin) -> Judgement:
     holder = origin.holder
     if holder is None and origin.vouched:
-        holder = next((i for i in meeting.people if i.is_called(origin.sender)), None)
+        holder = meeting.invitation_called(origin.sender)
     if holder is None:
         return Judgement("rejected-not-invited", "a stranger asked for the present state")
     if not holder.is_active:
@@ -193,9 +206,12 @@ def _reply(
     if status is None:
         return Judgement("human-review", f"PARTSTAT={line.partstat or 'missing'}", invitation)
     ours = meeting.copy_sequence(invitation)
+    # Without SEQUENCE the answer belongs to the mail they had; if none had left, to none that counts.
     given = event.sequence if event.sequence is not None else sequence_then
+    if given is None:
+        given = invitation.reset_sequence - 1
     by = origin.sender if origin.sender and not invitation.is_called(origin.sender) else ""
-    answer = _answer(event, line, status, min(given, ours) if given is not None else ours, origin, by)
+    answer = _answer(event, line, status, min(given, ours), origin, by)
     return _weigh(invitation, answer, answers)
 
 
@@ -216,9 +232,11 @@ def _answer(event: InboundEvent, line: AttendeeLine, status: str, sequence: int,
     comment = clean_text(event.comment or line.comment)
     if line.delegated_to:
         comment = "\n".join(filter(None, [comment, "-> " + ", ".join(clean_line(a) for a in line.delegated_to)]))
+    # DTSTAMP is the sender's claim: none from the far future or past may travel on, it would break every calendar.
+    claimed = max(event.dtstamp or origin.received, LONG_AGO)
     return Answer(
         sequence=sequence,
-        dtstamp=event.dtstamp or origin.received,
+        dtstamp=min(claimed, origin.received + CLOCK_TOLERANCE),
         received=origin.received,
         status=status,
         comment=comment[:COMMENT_LIMIT],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from scheduler.core.cities import Person
 from scheduler.core.words import NOTHING, Wording
 
 ROLES = ("required", "optional", "interpreter", "observer")
@@ -33,6 +34,10 @@ class Invitee:
         return email_key(self.email)
 
 
+def as_invitee(person: Person) -> Invitee:
+    return Invitee(person.name, person.email, person.city, person.language)
+
+
 def email_key(email: str) -> str:
     """The address as it is compared: case-folded, its domain as an A-label (RFC 5890)."""
     local, _, domain = email.strip().rpartition("@")
@@ -51,8 +56,6 @@ class Invitation:
     lead: int = 0
     reset_sequence: int = 0  # answers to an older SEQUENCE are history
     last_dtstamp: datetime | None = None
-    last_message_id: str = ""  # of the newest mail to this person, for In-Reply-To
-    first_message_id: str = ""
     removed_at: datetime | None = None
     status: str = "waiting"
     comment: str = ""
@@ -104,6 +107,13 @@ class Meeting:
     cancelled_at: datetime | None = None
     cancel_reason: str = ""
     invitations: tuple[Invitation, ...] = ()
+
+    def invitation_called(self, email: str) -> Invitation | None:
+        """The active invitation of the person with this address; an alias counts where nobody has it as their own."""
+        key = email_key(email)
+        active = [i for i in self.invitations if i.is_active]
+        own = (i for i in active if i.invitee.email_key == key)
+        return next(own, None) or next((i for i in active if key in i.aliases), None)
 
     @property
     def end(self) -> datetime:

@@ -14,7 +14,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as Connection  # named here for the actions, which know no SQL
-from sqlalchemy import Engine, Table, create_engine, event, insert, inspect
+from sqlalchemy import Engine, Table, create_engine, event, insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from scheduler import paths
@@ -71,9 +71,6 @@ class Store:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 
-    def table_names(self) -> list[str]:
-        return inspect(self.engine).get_table_names()
-
     def close(self) -> None:
         self.engine.dispose()
 
@@ -86,7 +83,7 @@ def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     return engine

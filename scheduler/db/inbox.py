@@ -15,6 +15,12 @@ from scheduler.core.judging import Claim
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
+_WITHOUT_RAW = [column for column in t.inbox.c if column.name != "raw"]
+
+
+class AlreadyJudged(Exception):
+    """Somebody else judged the message in between."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -76,18 +82,30 @@ def judge(
 ) -> None:
     values = {"outcome": outcome, "reason": reason, "meeting_id": meeting_id, "invitation_id": invitation_id}
     proposal = _claim_to_json(claim) if claim else None
-    db.execute(update(t.inbox).where(t.inbox.c.id == inbox_id).values(**values, proposal=proposal, waits=waits))
+    unjudged_ = (t.inbox.c.id == inbox_id) & (t.inbox.c.outcome == "")
+    if not db.execute(update(t.inbox).where(unjudged_).values(**values, proposal=proposal, waits=waits)).rowcount:
+        raise AlreadyJudged
 
 
-def unjudged(db: Connection) -> list[tuple[int, bytes]]:
-    """What was stored but not judged, oldest first."""
+def unjudged(db: Connection, before: datetime) -> list[tuple[int, bytes]]:
+    """What was stored until `before` but not judged, oldest first."""
     i = t.inbox.c
-    return [(row.id, row.raw) for row in db.execute(select(i.id, i.raw).where(i.outcome == "").order_by(i.id))]
+    query = select(i.id, i.raw).where(i.outcome == "", i.recorded_at <= before)
+    return [(row.id, row.raw) for row in db.execute(query.order_by(i.id))]
+
+
+def judgement(db: Connection, inbox_id: int) -> tuple[str, int | None, str | None, None, str | None]:
+    """Outcome, meeting, the invited person's address, nothing, and the reason, as they were noted."""
+    i, p = t.inbox.c, t.invitations.c
+    query = select(i.outcome, i.meeting_id, p.email, i.reason)
+    query = query.select_from(t.inbox.outerjoin(t.invitations, i.invitation_id == p.id))
+    row = db.execute(query.where(i.id == inbox_id)).one()
+    return row.outcome, row.meeting_id, row.email, None, row.reason or None
 
 
 def waiting(db: Connection, cities: Sequence[str] | None) -> list[Waiting]:
     """What waits for a person, oldest first. `cities`: of meetings hosted there; None: everything."""
-    query = select(t.inbox).where(t.inbox.c.waits).order_by(t.inbox.c.id)
+    query = select(*_WITHOUT_RAW).where(t.inbox.c.waits).order_by(t.inbox.c.id)
     if cities is not None:
         mine = exists().where(t.meetings.c.id == t.inbox.c.meeting_id, t.meetings.c.host.in_(cities))
         query = query.where(mine)
@@ -95,7 +113,7 @@ def waiting(db: Connection, cities: Sequence[str] | None) -> list[Waiting]:
 
 
 def one(db: Connection, inbox_id: int) -> Waiting | None:
-    row = db.execute(select(t.inbox).where(t.inbox.c.id == inbox_id)).one_or_none()
+    row = db.execute(select(*_WITHOUT_RAW).where(t.inbox.c.id == inbox_id)).one_or_none()
     return _waiting(row) if row else None
 
 

@@ -47,6 +47,12 @@ def load_by_token(db: Connection, *, reply_hash: str = "", link_hash: str = "") 
     return meeting, next(i for i in meeting.invitations if i.id == row.id)
 
 
+def owned_by(db: Connection, person_id: int) -> list[int]:
+    """The meetings that the person coordinates."""
+    query = select(t.meetings.c.id).where(t.meetings.c.owner_id == person_id)
+    return list(db.scalars(query.order_by(t.meetings.c.starts)))
+
+
 def load_many(db: Connection, query: Select[Any]) -> list[Meeting]:
     """The meetings that `query` (a select of t.meetings) finds, in its order, in four statements."""
     rows = db.execute(query).all()
@@ -62,6 +68,7 @@ def find(
     field: str = "",
     statuses: Sequence[str] = (),
     ends_after: datetime | None = None,
+    ends_by: datetime | None = None,
     starts_before: datetime | None = None,
     after: tuple[datetime, int] | None = None,
     latest_first: bool = False,
@@ -80,11 +87,16 @@ def find(
         query = query.where(m.status.in_(statuses))
     if ends_after:
         query = query.where(m.ends > ends_after)
+    if ends_by:
+        query = query.where(m.ends <= ends_by)
     if starts_before:
         query = query.where(m.starts < starts_before)
     if after:
         start, ident = after
-        query = query.where(or_(m.starts > start, and_(m.starts == start, m.id > ident)))
+        if latest_first:
+            query = query.where(or_(m.starts < start, and_(m.starts == start, m.id < ident)))
+        else:
+            query = query.where(or_(m.starts > start, and_(m.starts == start, m.id > ident)))
     order = (m.starts.desc(), m.id.desc()) if latest_first else (m.starts, m.id)
     return query.order_by(*order).limit(limit)
 
@@ -121,8 +133,6 @@ def _invitation(row: Any, aliases: frozenset[str]) -> Invitation:
         lead=row.lead,
         reset_sequence=row.reset_sequence,
         last_dtstamp=row.last_dtstamp,
-        first_message_id=row.first_message_id,
-        last_message_id=row.last_message_id,
         removed_at=row.removed_at,
         status=row.status,
         comment=row.comment,
@@ -233,10 +243,7 @@ def _room_time(meeting: Meeting) -> tuple[str, datetime, datetime] | None:
 def _save_invitation(
     db: Connection, meeting_id: int, position: int, invitation: Invitation, known: bool, hashes: HashesOf
 ) -> None:
-    same = (
-        "seed lead reset_sequence last_dtstamp first_message_id last_message_id removed_at status comment answered_at "
-        "channel answered_by"
-    )
+    same = "seed lead reset_sequence last_dtstamp removed_at status comment answered_at channel answered_by"
     person = invitation.invitee
     columns: dict[str, Any] = {name: getattr(invitation, name) for name in same.split()}
     columns |= {"name": person.name, "email": person.email, "email_key": person.email_key, "city": person.city}

@@ -36,6 +36,17 @@ class Entry:
     invitation_id: str | None = None
     sequence: int | None = None
     dtstamp: datetime | None = None
+    told: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a person has perhaps received of an invitation: its first mail, its newest, and what that one told."""
+
+    first_message_id: str
+    message_id: str
+    kind: str
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,9 @@ def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
             "sequence": e.sequence,
             "dtstamp": e.dtstamp,
             "state": "queued",
+            "told": e.told,
             "attempts": 0,
+            "perhaps_left": False,
             "next_attempt_at": now,
             "lease": "",
             "answer": "",
@@ -115,6 +128,7 @@ def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
     if row is None:
         return None
     values = {"lease": lease, "lease_until": now + LEASE, "attempts": row.attempts + 1}
+    values["perhaps_left"] = row.perhaps_left or row.lease != ""  # whoever had it died at an unknown step
     if not db.execute(update(t.outbox).where(o.id == row.id, due).values(**values)).rowcount:
         return None
     return Claimed(
@@ -128,9 +142,12 @@ def finish(db: Connection, claimed: Claimed, lease: str, state: str, answer: str
     return _settle(db, claimed, lease, state=state, answer=answer[:500], lease_until=None, finished_at=now, next_=now)
 
 
-def retry(db: Connection, claimed: Claimed, lease: str, answer: str, at: datetime) -> bool:
+def retry(
+    db: Connection, claimed: Claimed, lease: str, answer: str, at: datetime, *, perhaps_left: bool = False
+) -> bool:
     """Gives the mail back to be tried again at `at`."""
-    return _settle(db, claimed, lease, state="queued", answer=answer[:500], lease_until=None, next_=at)
+    known = {"perhaps_left": True} if perhaps_left else {}
+    return _settle(db, claimed, lease, state="queued", answer=answer[:500], lease_until=None, next_=at, **known)
 
 
 def _settle(db: Connection, claimed: Claimed, lease: str, *, next_: datetime, **values: Any) -> bool:
@@ -139,10 +156,10 @@ def _settle(db: Connection, claimed: Claimed, lease: str, *, next_: datetime, **
 
 
 def mark_bounced(db: Connection, invitation_id: str, answer: str, now: datetime) -> bool:
-    """The newest mail that was handed over for the invitation came back."""
+    """The newest mail that left for the invitation came back; False when that is known, or none has left."""
     o = t.outbox.c
-    newest = select(func.max(o.id)).where(o.invitation_id == invitation_id, o.state == "handed-over")
-    statement = update(t.outbox).where(o.id == newest.scalar_subquery())
+    gone = select(func.max(o.id)).where(o.invitation_id == invitation_id, o.state.in_(("handed-over", "bounced")))
+    statement = update(t.outbox).where(o.id == gone.scalar_subquery(), o.state == "handed-over")
     return bool(db.execute(statement.values(state="bounced", answer=answer[:500], finished_at=now)).rowcount)
 
 
@@ -156,26 +173,47 @@ def deliveries(db: Connection, meeting_id: int) -> Mapping[str, Delivery]:
     return found
 
 
-def ever_tried(db: Connection, meeting_id: int) -> set[str]:
-    """Invitations of the meeting for which some mail has perhaps left the house."""
+def left(db: Connection, meeting_id: int) -> Mapping[str, Left]:
+    """By invitation, what its person has perhaps received."""
     o = t.outbox.c
-    tried = or_(o.attempts > 0, o.state.in_(("handed-over", "bounced")))
-    query = select(o.invitation_id).where(o.meeting_id == meeting_id, o.invitation_id.is_not(None), tried)
-    return set(db.scalars(query))
+    gone = or_(o.state.in_(("handed-over", "bounced")), o.perhaps_left, o.lease != "")
+    query = select(o.invitation_id, o.message_id, o.kind, o.told)
+    query = query.where(o.meeting_id == meeting_id, o.invitation_id.is_not(None), gone).order_by(o.id)
+    found: dict[str, Left] = {}
+    for row in db.execute(query):
+        first = found[row.invitation_id].first_message_id if row.invitation_id in found else row.message_id
+        found[row.invitation_id] = Left(first, row.message_id, row.kind, row.told or {})
+    return found
+
+
+def withdraw(db: Connection, invitation_ids: Sequence[str], now: datetime) -> None:
+    """What waits to be sent for these invitations need not be sent any more."""
+    o = t.outbox.c
+    waiting = and_(o.state == "queued", o.invitation_id.in_(invitation_ids), _free(now))
+    db.execute(update(t.outbox).where(waiting).values(state="superseded", finished_at=now))
 
 
 def sequence_as_of(db: Connection, invitation_id: str, moment: datetime) -> int | None:
-    """The SEQUENCE of the newest mail made for the invitation at or before `moment`; None when there was none."""
+    """The SEQUENCE of the newest mail that had left for the invitation by `moment`; None when there was none."""
     o = t.outbox.c
-    query = select(o.sequence).where(o.invitation_id == invitation_id, o.dtstamp <= moment)
-    return db.scalar(query.order_by(o.dtstamp.desc()).limit(1))
+    gone = and_(o.state.in_(("handed-over", "bounced")), o.finished_at <= moment)
+    query = select(o.sequence).where(o.invitation_id == invitation_id, gone)
+    return db.scalar(query.order_by(o.id.desc()).limit(1))
 
 
-def last_made(db: Connection, invitation_id: str) -> datetime | None:
-    """When the newest mail for the invitation was written."""
-    query = select(func.max(t.outbox.c.created_at)).where(t.outbox.c.invitation_id == invitation_id)
-    last: datetime | None = db.scalars(query).one()
-    return last
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many mails of one SEQUENCE were written for an invitation, and when the newest was."""
+
+    count: int
+    last: datetime | None
+
+
+def made(db: Connection, invitation_id: str, sequence: int) -> Made:
+    o = t.outbox.c
+    query = select(func.count(), func.max(o.created_at))
+    row = db.execute(query.where(o.invitation_id == invitation_id, o.sequence == sequence)).one()
+    return Made(row[0], row[1])
 
 
 def failures(db: Connection, meeting_ids: Sequence[int]) -> dict[int, int]:
@@ -185,9 +223,3 @@ def failures(db: Connection, meeting_ids: Sequence[int]) -> dict[int, int]:
     bad = and_(o.meeting_id.in_(meeting_ids), o.invitation_id.is_not(None), o.state.in_(("refused", "bounced")))
     query = select(o.meeting_id, func.count()).where(bad, newest).group_by(o.meeting_id)
     return {row[0]: row[1] for row in db.execute(query)}
-
-
-def next_due(db: Connection) -> datetime | None:
-    query = select(func.min(t.outbox.c.next_attempt_at)).where(t.outbox.c.state == "queued")
-    due: datetime | None = db.scalars(query).one()
-    return due

@@ -225,8 +225,6 @@ invitations = Table(
     Column("lead", Integer, nullable=False),
     Column("reset_sequence", Integer, nullable=False),
     Column("last_dtstamp", Instant),
-    Column("first_message_id", Text, nullable=False),
-    Column("last_message_id", Text, nullable=False),
     Column("removed_at", Instant),
     Column("status", String(16), nullable=False),
     Column("comment", Text, nullable=False),
@@ -279,7 +277,9 @@ outbox = Table(
     Column("content", LargeBinary, nullable=False),  # the bytes, as often as they are sent
     Column("sha256", String(64), nullable=False),
     Column("state", String(16), nullable=False),  # queued, handed-over, refused, failed, bounced, superseded
+    Column("told", JSON),  # of an invitation: the meeting as this mail tells it
     Column("attempts", Integer, nullable=False),
+    Column("perhaps_left", Boolean, nullable=False),  # a hand-over broke off, or its worker died
     Column("next_attempt_at", Instant, nullable=False),
     Column("lease", String(32), nullable=False),  # of the worker that is sending it; empty: nobody
     Column("lease_until", Instant),

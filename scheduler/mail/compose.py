@@ -14,7 +14,7 @@ from typing import Any
 
 from scheduler import i18n
 from scheduler.core.cities import City, Directory, Person
-from scheduler.core.meeting import STATUSES, Meeting, Message, Notice, Occasion
+from scheduler.core.meeting import STATUSES, Meeting, Message, Notice
 from scheduler.core.words import NOTHING
 from scheduler.ics.write import CalendarText, itip_object
 from scheduler.mail import mime
@@ -50,6 +50,7 @@ class Addressed:
 
     reply_address: str
     link: str
+    thread: tuple[str, str] = ("", "")  # Message-IDs of the first and of the newest mail they received
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def invitation_mail(
         ("Subject", mime.unstructured("Subject", subject)),
         ("Date", mime.date(message.dtstamp)),
         ("Message-ID", mime.message_ids([message_id])),
-        *mime.thread(invitation.first_message_id, invitation.last_message_id),
+        *mime.thread(*addressed.thread),
         *mime.automatic(sender.from_address, language),
     ]
     content = mime.invitation(headers, plain, html, calendar, message.method, boundary)
@@ -119,7 +120,7 @@ def _calendar_text_of(
     message: Message, directory: Directory, sender: Sender, addressed: Addressed, language: str
 ) -> CalendarText:
     """The calendar entry of one invitee; that of a cancelled one says what it was, without ways in."""
-    meeting, city = _meeting_told(message), message.invitation.invitee.city
+    meeting, city = message.meeting, message.invitation.invitee.city
     if message.method == "CANCEL":
         return calendar_text(replace(meeting, video_url="", agenda=NOTHING), directory, language, "", city=city)
     if message.invitation.is_chair:
@@ -131,7 +132,7 @@ def _told(
     message: Message, directory: Directory, sender: Sender, addressed: Addressed, language: str
 ) -> dict[str, Any]:
     """What the templates of an invitation may use."""
-    invitation, meeting = message.invitation, _meeting_told(message)
+    invitation, meeting = message.invitation, message.meeting
     own = directory.cities.get(invitation.invitee.city) or directory.cities[meeting.host]
     previous = message.previous
     return {
@@ -149,13 +150,6 @@ def _told(
         "link": _page(sender, meeting) if invitation.is_chair else addressed.link,
         "product": sender.from_name,
     }
-
-
-def _meeting_told(message: Message) -> Meeting:
-    """The meeting that this person may hear about: to the removed, the one they knew."""
-    if message.occasion is Occasion.REMOVED and message.previous is not None:
-        return message.previous
-    return message.meeting
 
 
 def _noted(

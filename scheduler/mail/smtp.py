@@ -36,16 +36,24 @@ class TransportError(Exception):
     """The mail was not handed over, or nobody knows whether it was. `text` is one line for the operator.
 
     `permanent`: trying again is useless. `scope`: "recipient" when only this mail is concerned, "server" when the
-    next one will fare no better now. `code` is the SMTP reply code, if there was a reply.
+    next one will fare no better now. `code` is the SMTP reply code, if there was a reply. `perhaps_left`: the
+    connection broke when the mail was on its way, so that nobody knows whether the server has it.
     """
 
     def __init__(
-        self, text: str, *, permanent: bool, scope: Literal["recipient", "server"], code: int | None = None
+        self,
+        text: str,
+        *,
+        permanent: bool,
+        scope: Literal["recipient", "server"],
+        code: int | None = None,
+        perhaps_left: bool = False,
     ) -> None:
         self.text = clean_line(text)[:300]
         self.permanent = permanent
         self.scope = scope
         self.code = code
+        self.perhaps_left = perhaps_left
         super().__init__(self.text)
 
 
@@ -139,12 +147,15 @@ class _Server:
 def _transaction(server: smtplib.SMTP, envelope_from: str, mailbox: str, content: bytes) -> str:
     """MAIL, RCPT, DATA, said by hand: smtplib's own way reads addresses with a parser that can be fooled."""
     options = _options(server, envelope_from + mailbox, content)
-    _accepted(server.docmd("MAIL", f"FROM:<{envelope_from}>{options}"), "server")
-    _accepted(server.docmd("RCPT", f"TO:<{mailbox}>"), "recipient")
+    _accepted(server.docmd("MAIL", f"FROM:<{envelope_from}>{options}"), may_be_permanent=False)
+    _accepted(server.docmd("RCPT", f"TO:<{mailbox}>"))
     try:
-        return _accepted(server.data(content), "recipient")  # adds and removes nothing but dots (RFC 5321 4.5.2)
+        return _accepted(server.data(content))  # adds and removes nothing but dots (RFC 5321 4.5.2)
     except smtplib.SMTPDataError as error:
-        return _accepted((error.smtp_code, error.smtp_error), "recipient")
+        return _accepted((error.smtp_code, error.smtp_error))
+    except OSError as error:
+        text = f"mail server: {str(error) or type(error).__name__}"
+        raise TransportError(text, permanent=False, scope="server", perhaps_left=True) from error
 
 
 def _options(server: smtplib.SMTP, addresses: str, content: bytes) -> str:
@@ -158,17 +169,18 @@ def _options(server: smtplib.SMTP, addresses: str, content: bytes) -> str:
     return ("" if content.isascii() else " BODY=8BITMIME") + (" SMTPUTF8" if international else "")
 
 
-def _accepted(answer: tuple[int, bytes | str], concerns: Literal["recipient", "server"]) -> str:
-    """The server's answer as one line. Raises TransportError unless it is a yes."""
+def _accepted(answer: tuple[int, bytes | str], *, may_be_permanent: bool = True) -> str:
+    """The server's answer as one line. Raises TransportError unless it is a yes.
+
+    A refused sender is a matter of set-up: this mail waits until it is mended, and holds up no other.
+    """
     code, reply = answer
     line = clean_line(f"{code} {_text(reply)}")[:300]
     if 200 <= code < 300:
         return line
     if code in _OF_THE_SERVER or not 400 <= code < 600:
         raise _server_error(line, code)
-    if concerns == "server" and code >= 500:  # it does not take our sender: a matter of set-up
-        raise _server_error(line, code)
-    raise TransportError(line, permanent=code >= 500, scope="recipient", code=code)
+    raise TransportError(line, permanent=may_be_permanent and code >= 500, scope="recipient", code=code)
 
 
 def _text(reply: bytes | str) -> str:

@@ -153,12 +153,18 @@ def addressed(to: Invitation) -> Addressed:
     return Addressed(f"meetings+token{to.id.removeprefix('inv-')}@meet.example", f"https://meet.example/i/link-{to.id}")
 
 
-def mail(occasion: Occasion = Occasion.INVITATION, to: Invitation | None = None, about: Meeting | None = None) -> Mail:
-    return mail_of(message(occasion, to, about))
+def mail(
+    occasion: Occasion = Occasion.INVITATION,
+    to: Invitation | None = None,
+    about: Meeting | None = None,
+    thread: tuple[str, str] = ("", ""),
+) -> Mail:
+    return mail_of(message(occasion, to, about), thread=thread)
 
 
-def mail_of(told: Message, sender: Sender = SENDER) -> Mail:
-    return invitation_mail(told, DIRECTORY, sender, addressed(told.invitation), "<m1@meet.example>", "seed")
+def mail_of(told: Message, sender: Sender = SENDER, thread: tuple[str, str] = ("", "")) -> Mail:
+    to = replace(addressed(told.invitation), thread=thread)
+    return invitation_mail(told, DIRECTORY, sender, to, "<m1@meet.example>", "seed")
 
 
 def notice(kind: str, language: str = "ko", **changes: Any) -> Mail:

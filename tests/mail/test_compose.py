@@ -222,14 +222,6 @@ def _named_by_address():
     return Invitation("inv-n", Invitee("desk@eregli.example", "desk@eregli.example", "eregli", "tr"))
 
 
-def test_the_removed_hear_of_the_meeting_that_they_knew():
-    was = samples.meeting()
-    now = replace(was, title=Wording.of("Secret plan"), agenda=Wording.of("secret"))
-    told = replace(samples.message(Occasion.REMOVED), meeting=now, previous=was)
-    mail = samples.mail_of(told)
-    assert "ecret" not in plain(mail) + html(mail) + "".join(calendar_lines(mail))
-
-
 def test_an_answer_is_told_with_who_what_when_how_and_the_counts():
     text = plain(samples.notice("answered", "en"))
     for line in (

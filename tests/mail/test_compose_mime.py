@@ -117,8 +117,7 @@ def test_bounces_come_to_the_token_address_and_notices_never_bounce():
 
 
 def test_later_mails_stand_in_the_thread_of_the_first():
-    to = samples.invitation("en", first_message_id="<a@meet.example>", last_message_id="<b@meet.example>")
-    mail = samples.mail(Occasion.MOVED, to)
+    mail = samples.mail(Occasion.MOVED, samples.invitation("en"), thread=("<a@meet.example>", "<b@meet.example>"))
     assert header_names(mail) == list(HEADER_NAMES)
     assert parsed(mail)["In-Reply-To"] == "<b@meet.example>"
     assert parsed(mail)["References"].split() == ["<a@meet.example>", "<b@meet.example>"]

@@ -374,7 +374,6 @@ def odd_server(banner: bytes = b"220 odd\r\n", **answers: bytes | None) -> Itera
         (b"220 half a line", {"EHLO": None}),
         (b"220 odd\r\n", {"EHLO": b"550 No\r\n", "HELO": b"550 No\r\n"}),
         (b"220 odd\r\n", {"EHLO": None}),
-        (b"220 odd\r\n", {"MAIL": b"550 5.7.1 Not your domain\r\n"}),
         (b"220 odd\r\n", {"MAIL": None}),
         (b"220 odd\r\n", {"RCPT": None}),
         (b"220 odd\r\n", {"RCPT": b"what?\r\n"}),
@@ -389,6 +388,18 @@ def test_a_server_that_fails_at_any_step_is_tried_again_later(banner: bytes, ans
     assert (failed.permanent, failed.scope) == (False, "server")
     assert "\n" not in failed.text
     assert len(failed.text) <= 300
+
+
+def test_a_refused_sender_waits_and_holds_up_no_other() -> None:
+    with odd_server(MAIL=b"550 5.7.1 Not your domain\r\n") as (port, _):
+        failed = failure_of(mail(port), timeout=0.3)
+    assert (failed.permanent, failed.scope, failed.perhaps_left) == (False, "recipient", False)
+
+
+def test_only_a_connection_that_breaks_within_the_mail_leaves_its_arrival_open() -> None:
+    for answers, perhaps in (({"RCPT": None}, False), ({"END": None}, True)):
+        with odd_server(**answers) as (port, _):
+            assert failure_of(mail(port), timeout=0.3).perhaps_left is perhaps
 
 
 def test_a_server_that_says_nothing_is_left_after_the_time_limit() -> None:

@@ -19,6 +19,7 @@ from scheduler.config import Database, Mail, Server, Settings
 from scheduler.core.cities import Person
 from scheduler.core.meeting import Draft, Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
+from scheduler.db.tables import metadata
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
@@ -88,7 +89,7 @@ class Stage:
         with self.desk.store.read() as db:
             rows = [
                 (name, sorted(map(repr, db.exec_driver_sql(f'SELECT * FROM "{name}"').all())))
-                for name in sorted(self.desk.store.table_names())
+                for name in sorted(metadata.tables)
             ]
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 

@@ -13,7 +13,7 @@ from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.web import create_app
 
-from .conftest import BASE, HOST, STRANGER, Browser, signed_in
+from .conftest import BASE, HOST, Browser, signed_in
 
 HEADERS = ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy")
 PUBLIC = {
@@ -176,7 +176,7 @@ def test_https_makes_host_cookies_and_hsts(settings: Settings, desk):
 
 def test_a_disabled_person_is_out_at_once(app, desk, host):
 
-    admin.disable_person(desk, HOST, STRANGER)
+    admin.disable_person(desk, HOST, "operator@gwangjin.example")
     assert host.get("/").status_code == 303
 
 
