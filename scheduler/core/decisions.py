@@ -9,6 +9,7 @@ clock, makes no id and sends nothing. Two states are compared, so an edit that c
     video link, room, zone        +1                  kept                    everybody: REQUEST
     title, agenda, field, cities  same                kept                    everybody: REQUEST
     person added                  same                theirs: waiting         that person: REQUEST
+    person added again            +1 for their copy   theirs: waiting         that person: REQUEST
     person's own data             same                kept                    that person: REQUEST
     person removed                +1 for their copy   -                       that person: CANCEL
     resend                        same                kept                    that person: REQUEST or CANCEL

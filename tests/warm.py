@@ -1,0 +1,20 @@
+"""Imported once, by the server that processes are forked from: loads what a first booking loads, and leaves nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from scheduler import admin
+from scheduler.config import Settings
+from scheduler.db.engine import Store
+from scheduler.desk import Desk
+from tests.house import Clock, House
+
+with tempfile.TemporaryDirectory() as folder:
+    store = Store(f"sqlite:///{Path(folder) / 'warm.db'}")
+    store.upgrade()
+    house = House(Desk(Settings(), store, b"warm", Clock()), Clock())
+    admin.load_example(house.desk)
+    house.book()
+    store.close()
