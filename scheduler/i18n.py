@@ -25,12 +25,12 @@ DEFAULT_LANGUAGE = "en"
 _PLURAL_CATEGORIES = frozenset({"zero", "one", "two", "few", "many", "other"})  # CLDR
 
 _DATE_PATTERNS = {
-    "ko": "y년 M월 d일 (EEE)",
+    "ko": "y년 M월 d일(EEE)",
     "mn": "y 'оны' M 'сарын' d, EEEE 'гараг'",
     "tr": "d MMMM y EEEE",
     "en": "EEEE, d MMMM y",
 }
-_SHORT_DATE_PATTERNS = {"ko": "M월 d일 (EEE)", "mn": "M 'сарын' d, EEE", "tr": "d MMM EEE", "en": "EEE, d MMM"}
+_SHORT_DATE_PATTERNS = {"ko": "M월 d일(EEE)", "mn": "M 'сарын' d (EEE)", "tr": "d MMM EEE", "en": "EEE, d MMM"}
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -42,7 +42,6 @@ class Clock:
 class House:
     desk: Desk
     clock: Clock
-    booked: int = field(default=0)
 
     def person(self, city: str = "gwangjin", role: str = "coordinator") -> Person:
         with self.desk.store.read() as db:

@@ -30,10 +30,6 @@ def is_zone(name: str) -> bool:
     return name in pytz.all_timezones_set
 
 
-def common_zones() -> list[str]:
-    return list(pytz.common_timezones)
-
-
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> BaseTzInfo:
     if not is_zone(name):
@@ -96,8 +92,3 @@ def transitions(zone: str, since: datetime, until: datetime) -> Iterator[tuple[d
         before, after = infos[index - 1][0], infos[index][0]
         if since <= at < until and before != after:
             yield at, before, after, infos[index][2]
-
-
-def is_dst_at(instant: datetime, zone: str) -> bool:
-    """Whether the tz database calls the time then in force daylight saving time."""
-    return bool(instant.astimezone(_zone(zone)).dst())

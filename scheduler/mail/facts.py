@@ -97,18 +97,19 @@ def _clock(meeting: Meeting, city: City, language: str) -> Clock:
     return Clock(
         city=city.name.read_in(language),
         date=i18n.full_date(language, start.date()),
-        times=_interval(start, end, language),
+        times=interval(start, end, language),
         offset=i18n.utc_offset(zones.offset_at(meeting.start, city.zone)),
         zone=city.zone,
     )
 
 
-def _interval(start: datetime, end: datetime, language: str) -> str:
+def interval(start: datetime, end: datetime, language: str) -> str:
+    """The clocks of two local moments, with the date of the second where it is another."""
     since, until = i18n.clock(start), i18n.clock(end)
     if start.date() == end.date():
-        return i18n.text(language, "mail.interval", since=since, until=until)
+        return i18n.text(language, "words.interval", since=since, until=until)
     date = i18n.short_date(language, end.date())
-    return i18n.text(language, "mail.interval_over_midnight", since=since, until=until, date=date)
+    return i18n.text(language, "words.interval_over_midnight", since=since, until=until, date=date)
 
 
 def when(moment: datetime, city: City, language: str, *, year: bool = False) -> str:
@@ -121,7 +122,7 @@ def when(moment: datetime, city: City, language: str, *, year: bool = False) -> 
 def duration(minutes: int, language: str) -> str:
     hours, rest = divmod(minutes, 60)
     units = [("hours", hours), ("minutes", rest)]
-    return " ".join(i18n.text(language, f"mail.duration.{unit}", n=n) for unit, n in units if n)
+    return " ".join(i18n.text(language, f"words.duration.{unit}", n=n) for unit, n in units if n)
 
 
 def join_url(meeting: Meeting) -> str:

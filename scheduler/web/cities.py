@@ -86,14 +86,18 @@ def _office_days(city: City) -> list[tuple[str, str]]:
     names = get_day_names("abbreviated", locale=language())
     runs = [(times, [day for day, _ in run]) for times, run in groupby(enumerate(city.hours), key=lambda day: day[1])]
     return [
-        (names[days[0]] if len(days) == 1 else f"{names[days[0]]}–{names[days[-1]]}", _intervals(times))
+        (names[days[0]] if len(days) == 1 else _span(names[days[0]], names[days[-1]]), _intervals(times))
         for times, days in runs
         if times
     ]
 
 
 def _intervals(times: tuple[Minutes, ...]) -> str:
-    return ", ".join(f"{_at(start)}–{_at(end)}" for start, end in times)
+    return ", ".join(_span(_at(start), _at(end)) for start, end in times)
+
+
+def _span(since: str, until: str) -> str:
+    return i18n.text(language(), "words.interval", since=since, until=until)
 
 
 def _at(minutes: int) -> str:
@@ -129,11 +133,11 @@ def _profile(city: City) -> Iterator[tuple[str, str]]:
     """The facts we have a name for, each with its value as the reader writes numbers and countries."""
     for key, value in city.profile.items():
         if i18n.has(language(), f"pages.cities.profile.{key}"):
-            yield i18n.text(language(), f"pages.cities.profile.{key}"), _fact(value)
+            yield i18n.text(language(), f"pages.cities.profile.{key}"), _fact(key, value)
 
 
-def _fact(value: object) -> str:
-    if isinstance(value, int | float):
+def _fact(key: str, value: object) -> str:
+    if isinstance(value, int | float) and not key.endswith("_year"):  # a year is written without thousands
         return str(format_decimal(value, locale=language()))
     if isinstance(value, list | tuple):
         territories = Locale.parse(language()).territories

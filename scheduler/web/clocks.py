@@ -11,23 +11,22 @@ from flask import Flask
 from scheduler import i18n
 from scheduler.core import zones
 from scheduler.core.meeting import Meeting
+from scheduler.mail import facts
 from scheduler.web import reader
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """The interval [start, end) on one city's clock. `other_day`: its date is not that of the first city shown."""
+    """The interval [start, end) on one city's clock. `times` is what its reader sees, such as `14:30–15:30`;
+    `overnight`: it ends on another date; `other_day`: its date is not that of the first city shown."""
 
     slug: str
     city: str
     start: datetime
-    end: datetime
+    times: str
     offset: str
+    overnight: bool
     other_day: bool
-
-    @property
-    def ends_later(self) -> bool:
-        return self.start.date() != self.end.date()
 
 
 def local_times(start: datetime, minutes: int, cities: Iterable[str], first: str = "") -> list[LocalTime]:
@@ -39,13 +38,14 @@ def local_times(start: datetime, minutes: int, cities: Iterable[str], first: str
 
 def _on_clock(slug: str, start: datetime, end: datetime, leading_zone: str) -> LocalTime:
     zone = zone_of(slug)
-    local = zones.to_local(start, zone)
+    local, until = zones.to_local(start, zone), zones.to_local(end, zone)
     return LocalTime(
         slug,
         reader.directory().city_name(slug, reader.language()),
         local,
-        zones.to_local(end, zone),
+        facts.interval(local, until, reader.language()),
         i18n.utc_offset(zones.offset_at(start, zone)),
+        local.date() != until.date(),
         local.date() != zones.to_local(start, leading_zone).date(),
     )
 
@@ -73,6 +73,7 @@ def moment(instant: datetime, slug: str) -> str:
 def introduce(app: Flask) -> None:
     app.template_filter("clock")(i18n.clock)
     app.template_filter("moment")(moment)
+    app.template_filter("duration")(lambda minutes: facts.duration(minutes, reader.language()))
     app.template_filter("full_date")(lambda day: i18n.full_date(reader.language(), day))
     app.template_filter("short_date")(lambda day: i18n.short_date(reader.language(), day))
     app.template_global("meeting_times")(meeting_times)

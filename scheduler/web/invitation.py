@@ -46,14 +46,16 @@ def show(token: str) -> Page:
 def answer(token: str) -> Page:
     opened = _opened(token)
     status, comment = request.form.get("answer", ""), clean_text(request.form.get("comment", ""))
-    if fault := _fault(status, comment):
-        return _page(token, opened, fault=fault, comment=comment), 422
+    wrong, fault = _fault(status, comment)
+    if wrong:
+        return _page(token, opened, wrong=wrong, fault=fault, comment=comment), 422
     try:
         answers.answer_by_link(desk(), token, status, comment, _sequence())
     except Conflict as conflict:
         return _page(token, _opened(token), conflict=conflict.key, comment=comment), 409
     except Invalid:
-        return _page(token, opened, fault=sentence("pages.invitation.fault.number"), comment=comment), 422
+        fault = sentence("pages.invitation.fault.number")
+        return _page(token, opened, wrong="answers", fault=fault, comment=comment), 422
     return redirect(url_for("invitation.show", token=token, done=1), 303)
 
 
@@ -63,12 +65,13 @@ def _opened(token: str) -> Opened:
     return opened
 
 
-def _fault(status: str, comment: str) -> str:
+def _fault(status: str, comment: str) -> tuple[str, str]:
+    """Which part of the form is wrong and what to do about it; both empty when nothing is."""
     if len(comment) > COMMENT_LIMIT:
-        return sentence("pages.invitation.fault.long", n=len(comment), limit=COMMENT_LIMIT)
+        return "comment", sentence("pages.invitation.fault.long", n=len(comment), limit=COMMENT_LIMIT)
     if status not in answers.ANSWERS:
-        return sentence("pages.invitation.fault.unchosen")
-    return ""
+        return "answers", sentence("pages.invitation.fault.unchosen")
+    return "", ""
 
 
 def _sequence() -> int | None:
@@ -90,6 +93,7 @@ def _page(
     *,
     done: bool = False,
     conflict: str = "",
+    wrong: str = "",
     fault: str = "",
     comment: str | None = None,
 ) -> str:
@@ -108,6 +112,7 @@ def _page(
         limit=COMMENT_LIMIT,
         done=done and invitation.status != "waiting",
         conflict=conflict,
+        wrong=wrong,
         fault=fault,
         comment=invitation.comment if comment is None else comment,
     )

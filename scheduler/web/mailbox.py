@@ -6,6 +6,8 @@ address here is unknown.
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
@@ -26,6 +28,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "object-src 'none'; frame-ancestors 'none'"
 )
+
+_OWN_COPY = re.compile(rb"^ATTENDEE;[^\n]*\bROLE=CHAIR\b", re.MULTILINE)
 
 
 def is_available(settings: Settings) -> bool:
@@ -54,6 +58,7 @@ def show(message_id: str) -> Response:
         render_template(
             "mailbox/show.html",
             letter=letter,
+            answerable=letter.answerable and not _is_own_copy(letter.calendar),
             body=Markup(letter.html),  # composed by us; the page's policy lets nothing in it run
             answers=ANSWERS,
             limit=COMMENT_LIMIT,
@@ -63,6 +68,11 @@ def show(message_id: str) -> Response:
     )
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
+
+
+def _is_own_copy(calendar: bytes) -> bool:
+    """Whether the mail is the copy of the meeting's coordinator, which asks for no answer (RFC 5545, 3.2.16)."""
+    return bool(_OWN_COPY.search(calendar.replace(b"\r\n ", b"")))
 
 
 @blueprint.get("/mailbox/<message_id>.eml")

@@ -2,13 +2,14 @@
 
 Every input is read by its name here and nowhere else, so nothing that is not an input can be set. People come in two
 kinds: those the directory knows, as a row to tick; and others, as rows to fill in. The time comes as a chosen slot (an
-instant), or as a typed date and time on the clock of the city of record.
+instant), or as a typed date and time on the clock of the city of record. A typed time is text, not an input of type
+`time`, because browsers show that on the 12-hour clock wherever their own language does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,25 +28,27 @@ MOST_ROWS = 200
 DEFAULT_MINUTES = 60
 LONGEST_SEARCH = timedelta(days=92)
 ROW_KEYS = ("name", "email", "city", "language", "role")
+TYPED_TIME = "([01]?[0-9]|2[0-3])[:.]?([0-5][0-9])"  # 9:30, 09:30, 09.30, 0930
 
-# Pointer of the core -> name of the input, key of its label.
+# Pointer of the core -> name of the input, key of its label; in the order of the page.
 _INPUTS = {
-    "/title": ("title", "web.form.title"),
-    "/agenda": ("agenda", "web.form.agenda"),
     "/field": ("field", "web.form.field"),
     "/topic": ("field", "web.form.field"),
+    "/title": ("title", "web.form.title"),
+    "/agenda": ("agenda", "web.form.agenda"),
     "/objective": ("objective", "web.form.objective"),
     "/host": ("city", "web.form.partners"),
     "/cities": ("city", "web.form.partners"),
     "/people": ("people", "web.form.people"),
+    "/video_url": ("video-url", "web.form.video"),
+    "/room": ("room", "web.form.room"),
     "/duration_minutes": ("duration", "web.form.duration"),
     "/from": ("from", "web.form.from"),
     "/to": ("to", "web.form.to"),
     "/start": ("start", "web.meeting.when"),
     "/wall": ("wall-date", "web.typed.title"),
+    "/wall-time": ("wall-time", "web.typed.time"),
     "/zone": ("zone", "web.typed.zone"),
-    "/room": ("room", "web.form.room"),
-    "/video_url": ("video-url", "web.form.video"),
 }
 _ANCHORS = {"start": "when", "city": "cities", "people": "people"}
 
@@ -63,12 +66,16 @@ class Search:
 
 
 class MeetingForm(Form):
-    """`known` are the people to tick; `host` is the host city; `choices` are instants offered for a typed time."""
+    """`known` are the people to tick, kept by city, the host's first; `host` is the host city; `choices` are instants
+    offered for a typed time."""
+
+    time_pattern = TYPED_TIME
 
     def __init__(self, values: MultiDict[str, str], host: str, known: Iterable[Person]) -> None:
         super().__init__(values)
         self.host = host
-        self.known = list(known)
+        cities = [host, *directory().cities]
+        self.known = sorted(known, key=lambda person: cities.index(person.city))
         self.choices: tuple[datetime, ...] = ()
         self._rows: list[dict[str, str]] = []  # per invitee of the draft: key -> input name
         self._shown_people: list[str] = []  # and their names
@@ -137,12 +144,26 @@ class MeetingForm(Form):
     def accuse(self, error: Invalid) -> None:
         """Shows the error's faults at their inputs, and its choices of instants."""
         self.choices = error.choices
-        half_typed = bool(self.value("wall-date") or self.value("wall-time")) and self._wall() is None
-        faults = [
-            Fault("/wall", "bad-wall") if half_typed and fault.key == "start-missing" else fault
-            for fault in error.faults
-        ]
-        self.blame(faults, self._locate)
+        self.blame([self._half_typed(fault) for fault in error.faults], self._locate)
+        order = {name: place for place, name in enumerate(self._names())}
+        self.faults.sort(key=lambda problem: order.get(problem.name, -1))
+
+    def _half_typed(self, fault: Fault) -> Fault:
+        """A start that is missing because only its date or only its time can be read is told there."""
+        day, time = self.value("wall-date").strip(), self.value("wall-time").strip()
+        if fault.key != "start-missing" or not (day or time) or self._wall():
+            return fault
+        return Fault("/wall-time" if _date(day) else "/wall", "bad-wall")
+
+    def _names(self) -> Iterator[str]:
+        """The names of the inputs in the order of the page."""
+        for name, _ in _INPUTS.values():
+            yield name
+            if name in ("title", "agenda"):
+                yield from (f"{name}-{code}" for code in LANGUAGES)
+            if name == "people":
+                yield from (f"{kind}-{person.id}" for person in self.known for kind in ("person", "role"))
+                yield from (f"new-{row}-{key}" for row in self.new_rows for key in ROW_KEYS)
 
     def _locate(self, pointer: str) -> tuple[str, str, str]:
         if match := re.fullmatch(r"/people/(\d+)(?:/(\w+))?", pointer):
@@ -196,11 +217,10 @@ class MeetingForm(Form):
         return replace(draft, wall=wall)
 
     def _wall(self) -> datetime | None:
-        day, time = self.value("wall-date").strip(), self.value("wall-time").strip()
-        try:
-            return datetime.strptime(f"{day} {time}", "%Y-%m-%d %H:%M")  # noqa: DTZ007 (a wall time has no zone)
-        except ValueError:
+        day, time = _date(self.value("wall-date")), re.fullmatch(TYPED_TIME, self.value("wall-time").strip())
+        if day is None or time is None:
             return None
+        return datetime(day.year, day.month, day.day, int(time[1]), int(time[2]))  # noqa: DTZ001 (a wall time has no zone)
 
 
 def values_of(draft: Draft, known: Iterable[Person], today: date) -> MultiDict[str, str]:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import answers, booking, exports, meetings, rights
 from scheduler.core.cities import Person
-from scheduler.core.errors import Conflict, Forbidden, Invalid, MeetingCancelled, Outdated
+from scheduler.core.errors import Conflict, Fault, Forbidden, Invalid, MeetingCancelled, Outdated
 from scheduler.core.meeting import Draft, Meeting, draft_of
 from scheduler.web import slots
 from scheduler.web.choices import Choices
@@ -99,9 +99,13 @@ def record_answer(meeting_id: int) -> Page | AnyResponse:
     try:
         answers.answer_by_telephone(desk(), person(), meeting_id, email, answer, comment)
     except Invalid as error:
-        form.blame(error.faults, _locate_answer)
+        form.blame([_unchosen(fault) if not answer else fault for fault in error.faults], _locate_answer)
         return _sheet_page(meeting_id, form), 422
     return _done(meeting_id, "recorded")
+
+
+def _unchosen(fault: Fault) -> Fault:
+    return Fault(fault.pointer, "required") if fault.key == "unknown-answer" else fault
 
 
 def _locate_answer(pointer: str) -> tuple[str, str, str]:

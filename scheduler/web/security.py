@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
@@ -62,13 +62,13 @@ def protect(app: Flask) -> None:
         SESSION_COOKIE_PATH="/",
         WTF_CSRF_TIME_LIMIT=None,  # a form may lie open over lunch
         WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which our own policy withholds; `_refuse_other_sites` instead
-        WTF_CSRF_CHECK_DEFAULT=False,  # `_refuse_forgery` calls it, after the sign-in check
+        WTF_CSRF_CHECK_DEFAULT=False,  # `_refuse_forgery` calls it
     )
     csrf.init_app(app)
     app.before_request(_know_the_person)
     app.before_request(_refuse_other_sites)
-    app.before_request(_refuse_strangers)
     app.before_request(_refuse_forgery)
+    app.before_request(_refuse_strangers)
     app.after_request(_harden)
 
 
@@ -93,18 +93,6 @@ def _refuse_other_sites() -> None:
         raise BadRequest("foreign origin")
 
 
-def _refuse_strangers() -> AnyResponse | None:
-    if g.person or request.endpoint is None or is_public(request.endpoint):
-        return None
-    return redirect(url_for("sign_in.ask"), 303)
-
-
-def is_public(endpoint: str) -> bool:
-    view = current_app.view_functions.get(endpoint)
-    blueprint = endpoint.rpartition(".")[0]
-    return endpoint == "static" or blueprint == "api" or getattr(view, "is_public", False)
-
-
 def _refuse_forgery() -> None:
     """Flask-WTF's check with its exemptions; raises CSRFError (400)."""
     if request.method in SAFE_METHODS or request.endpoint is None or request.blueprint == "api":
@@ -112,6 +100,23 @@ def _refuse_forgery() -> None:
     view = current_app.view_functions[request.endpoint]
     if f"{view.__module__}.{view.__name__}" not in csrf._exempt_views:
         csrf.protect()
+
+
+def _refuse_strangers() -> AnyResponse | tuple[str, int] | None:
+    """Leads to the sign-in. A form of ours (its token was checked) whose sender's session ended meanwhile is not lost:
+    the page holds what was typed, to be sent again after signing in elsewhere."""
+    if g.person or request.endpoint is None or is_public(request.endpoint):
+        return None
+    if request.method in SAFE_METHODS:
+        return redirect(url_for("sign_in.ask"), 303)
+    typed = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    return render_template("session_ended.html", typed=typed), 401
+
+
+def is_public(endpoint: str) -> bool:
+    view = current_app.view_functions.get(endpoint)
+    blueprint = endpoint.rpartition(".")[0]
+    return endpoint == "static" or blueprint == "api" or getattr(view, "is_public", False)
 
 
 def _harden(response: Response) -> Response:

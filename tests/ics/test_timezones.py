@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import pytz
 from dateutil.rrule import rrulestr
 from icalendar import Timezone
 
-from scheduler.core import zones
 from scheduler.ics.timezones import vtimezone
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 12, 31, 23, 59, tzinfo=UTC)
@@ -34,7 +34,7 @@ def _same_tz_database() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def components() -> dict[str, Timezone | None]:
-    return {zone: vtimezone(zone, SINCE, UNTIL) for zone in zones.common_zones()}
+    return {zone: vtimezone(zone, SINCE, UNTIL) for zone in pytz.common_timezones}
 
 
 def test_every_zone_is_exact_under_both_readings_or_left_to_utc(components: dict[str, Timezone | None]) -> None:

@@ -49,7 +49,7 @@ def test_another_language_can_be_asked_for(stage: Stage, language: str) -> None:
 
 def test_the_page_tells_what_the_meeting_is(stage: Stage) -> None:
     page = stage.browser().get(f"{stage.link(EREGLI)}?lang=en").text
-    for text in ("Urban regeneration", "Environment and urban planning", "https://video.example/room", "60 minutes"):
+    for text in ("Urban regeneration", "Environment and urban planning", "https://video.example/room", "1 hour"):
         assert text in page
     assert "2. &lt;b&gt;Plans&lt;/b&gt;" in page
 
@@ -140,6 +140,8 @@ def test_what_is_no_answer_is_asked_again_and_keeps_the_comment(stage: Stage, st
     assert refused.status_code == 422
     assert "Bir açıklama</textarea>" in refused.text
     assert 'role="alert"' in refused.text
+    assert '<a href="#answers">' in refused.text
+    assert 'id="answers" role="group" aria-labelledby="question" aria-describedby="fault"' in refused.text
     assert stage.fingerprint() == before
 
 

@@ -70,8 +70,14 @@ def test_a_mail_is_shown_as_its_receiver_sees_it(stage: Stage) -> None:
     assert '<div class="mail" lang="mn">' in page.text
     assert f"Хот байгуулалтын хэлтэс &lt;{ULAANBAATAR}&gt;" in page.text
     assert "Europe/Istanbul" in page.text
-    for fact in ("REQUEST", ULAANBAATAR, stage.meeting.uid, "Tue, 9 Mar, 06:00 UTC", "NEEDS-ACTION"):
+    for fact in ("REQUEST", ULAANBAATAR, stage.meeting.uid, "Tuesday, 9 March 2027, 06:00 UTC", "NEEDS-ACTION"):
         assert fact in page.text
+
+
+def test_the_coordinators_own_copy_asks_for_no_answer(stage: Stage) -> None:
+    page = stage.browser().get(f"/mailbox/{mail_to(stage, OWNER)}")
+    assert "REQUEST" in page.text
+    assert Page.of(page).forms == []
 
 
 def test_a_mail_without_a_calendar_cannot_be_answered(stage: Stage) -> None:

@@ -100,7 +100,8 @@ def test_an_answer_without_a_choice_is_told(host, meeting_path):
     page = host.post(f"{meeting_path}/answers", {"email": "works.desk@eregli.example", "comment": "kept"})
     assert page.status_code == 422
     assert 'value="kept"' in page.text
-    assert 'href="#answer"' in page.text
+    assert '<a href="#answer">필수 항목이 비어 있습니다.' in page.text
+    assert re.search(r'id="answer-error">필수 항목이 비어 있습니다.', page.text)
 
 
 def test_a_partner_reads_and_answers_for_their_own_people_only(partner, desk, meeting_path):
@@ -139,7 +140,7 @@ def test_the_calendar_files_are_downloads(host, meeting_path):
 
 def test_the_agenda_shows_it_by_the_readers_own_day(host, partner, meeting_path):
     assert "2026년 11월 25일" in host.get("/").text
-    assert "15:00–16:00" in host.page
+    assert "15:00~16:00" in host.page
     assert "Urban regeneration" in partner.get("/").text
     assert "Urban regeneration" not in host.get("/?show=past").text
     assert "Urban regeneration" not in host.get("/?field=culture").text

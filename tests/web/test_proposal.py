@@ -20,8 +20,8 @@ def test_slots_are_shown_on_every_clock_and_closed_days_say_why(host, proposal):
     page = host.post("/meetings/slots", proposal)
     assert page.status_code == 200
     assert 'value="2026-11-25T05:30Z"' in page.text
-    assert "14:30–15:30" in page.text
-    assert "08:30–09:30" in page.text
+    assert "14:30~15:30" in page.text
+    assert "08:30~09:30" in page.text
     assert "울란바토르: 공휴일" in page.text  # 26 November, Proclamation of the Republic
 
 
@@ -30,8 +30,15 @@ def test_the_date_is_written_where_it_differs(host, proposal):
     proposal = {name: value for name, value in proposal.items() if not name.startswith("new-0")}
     response = host.post("/meetings", proposal)
     page = host.get(response.headers["Location"]).text
-    assert "20:00–21:00" in page
-    assert '<strong class="day">11월 24일 (화)</strong>' in page
+    assert "20:00~21:00" in page
+    assert '<strong class="day">11월 24일(화)</strong>' in page
+
+
+def test_a_meeting_over_midnight_ends_on_the_next_date(host, proposal):
+    late = {"start": "typed", "wall-date": "2026-11-25", "wall-time": "23:30", "duration": "90"}
+    page = host.get(host.post("/meetings", proposal | late).headers["Location"]).text
+    assert "23:30 ~ 11월 26일(목) 01:00" in page
+    assert "1시간 30분" in page
 
 
 def test_sending_makes_the_meeting_and_its_invitations(host, desk, proposal):
@@ -45,7 +52,7 @@ def test_sending_makes_the_meeting_and_its_invitations(host, desk, proposal):
         "works.desk@eregli.example",
     ]
     page = host.get(response.headers["Location"]).text
-    assert "15:00–16:00" in page
+    assert "15:00~16:00" in page
     assert "planning.desk@ulaanbaatar.example" in page
 
 
@@ -95,9 +102,25 @@ def test_a_search_that_cannot_be_meant_is_told_at_its_input(host, proposal, type
 
 
 def test_a_half_typed_time_is_told(host, proposal):
-    page = host.post("/meetings", proposal | {"start": "", "wall-date": "2026-11-25", "wall-time": ""})
-    assert page.status_code == 422
-    assert re.search(r'id="wall-date"[^>]*aria-invalid="true"', page.text)
+    for day, time, missing in (("2026-11-25", "", "time"), ("2026-11-25", "25:00", "time"), ("", "15:00", "date")):
+        page = host.post("/meetings", proposal | {"start": "", "wall-date": day, "wall-time": time})
+        assert page.status_code == 422
+        assert re.search(rf'id="wall-{missing}"[^>]*aria-invalid="true"', page.text), (day, time)
+
+
+@pytest.mark.parametrize("typed", ["9:30", "09:30", "0930", "930", "09.30", " 09:30 "])
+def test_a_typed_time_is_read_however_it_is_written(host, desk, proposal, typed):
+    time = {"start": "typed", "wall-date": "2026-11-25", "wall-time": typed}
+    assert host.post("/meetings", proposal | time).status_code == 303
+    (meeting,) = all_meetings(desk)
+    assert (meeting.zone, meeting.wall.isoformat()) == ("Asia/Seoul", "2026-11-25T09:30:00")
+
+
+def test_faults_are_listed_in_the_order_of_the_form(host, proposal):
+    wrong = {"title": "", "title-tr": "", "field": "", "new-0-email": "no address", "video-url": "x", "start": ""}
+    page = host.post("/meetings", proposal | wrong | {"duration": "", "new-1-city": "gwangju"})
+    named = re.findall(r'<a href="#([^"]+)">', page.text.partition('id="faults"')[2].partition("</ul>")[0])
+    assert named == ["field", "title", "new-0-email", "new-1-city", "video-url", "duration", "when"]
 
 
 def test_a_past_time_is_refused(host, proposal):

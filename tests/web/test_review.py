@@ -59,7 +59,7 @@ def test_a_free_text_answer_is_shown_with_who_when_and_why(stage: Stage) -> None
     page = stage.signed_in().get("/review").text
     for text in (
         EREGLI,
-        "1월 4일 (월) 09:00",
+        "1월 4일(월) 09:00",
         "도시재생 화상회의",
         "Soru",
         "Katılmak isterim &lt;b&gt;ama&lt;/b&gt; geç kalabilirim.",

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from scheduler import access
 
 from .conftest import BASE, HOST, Browser
+from .stage import Page
+
+HIDDEN = re.compile('<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
 def link(desk, email: str = HOST) -> str:
     return access.new_sign_in_link(desk, email).removeprefix(BASE)
+
+
+def enter(browser: Browser, desk) -> None:
+    path = link(desk)
+    browser.get(path)
+    assert browser.post(path).status_code == 303
 
 
 def test_without_a_session_every_page_leads_to_the_sign_in(anybody):
@@ -57,6 +68,31 @@ def test_a_copied_cookie_dies_with_the_sign_out(host, app):
     assert host.post("/sign-out").headers["Location"] == "/sign-in"
     assert thief.get("/").status_code == 303
     assert host.get("/").status_code == 303
+
+
+def test_a_form_sent_after_the_session_ended_is_kept_and_can_be_sent_again(host, desk, proposal):
+    value = host.client.get_cookie("sid", domain="127.0.0.1").value
+    host.get("/meetings/new")
+    access.sign_out(desk, value)
+    page = host.post("/meetings", proposal)
+    assert page.status_code == 401
+    assert 'target="_blank" rel="noopener"' in page.text
+    kept = Page.of(page).forms[0]
+    assert (kept.method, kept.action) == ("post", "/meetings")
+    assert kept.inputs["agenda"] == proposal["agenda"]
+    assert [value for name, value in HIDDEN.findall(page.text) if name == "city"] == proposal["city"]
+    enter(host, desk)
+    host.page = page.text
+    sent = host.post("/meetings", dict(kept.inputs) | {"city": proposal["city"]})
+    assert sent.status_code == 303
+    assert "Urban regeneration" in host.get(sent.headers["Location"]).text
+
+
+def test_leaving_twice_is_no_mistake(host):
+    host.get("/")
+    for _ in range(2):
+        response = host.client.post("/sign-out", base_url=BASE, data={"csrf_token": host.token()})
+        assert (response.status_code, response.headers["Location"]) == (303, "/sign-in")
 
 
 def test_the_cookie_is_out_of_reach(anybody, desk):
