@@ -5,7 +5,7 @@ is read again, and if anybody changed it in between nothing is written and the w
 
 A mail tells a person what is new to them, which is not always what is new. A newer mail supersedes older ones that
 have not left yet, so each message is told against the last mail that perhaps reached its receiver: whoever never got
-one is invited, or hears nothing of a cancellation; whoever missed a move hears of it with the next change.
+one is invited, whoever missed a move hears of it with the next change, and the removed hear nothing that is new.
 """
 
 from __future__ import annotations
@@ -65,14 +65,13 @@ def retrying(step: Callable[[], Result]) -> Result:
 
 def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = None) -> Meeting:
     """Saves the changed meeting and its mail, and whatever `also` writes, or nothing. Raises Overtaken."""
-    entries, unheard = _render(desk, before, decision)
+    entries = _render(desk, before, decision)
     now = desk.now()
     with desk.store.write() as db:
         if decision.messages and outbox.left(db, before.meeting.id) != before.left:
             raise meetings.Overtaken  # a mail left in between: they know more than was thought
         meetings.save(db, decision.meeting, before.meeting, before.directory, desk.token_hashes)
         outbox.add(db, entries, now)
-        outbox.withdraw(db, unheard, now)
         if also:
             also(db)
     return decision.meeting
@@ -80,7 +79,7 @@ def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = Non
 
 def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Connection, Meeting], None]) -> Meeting:
     """Saves a new meeting and its mail, and whatever `also` writes, or nothing."""
-    entries, _ = _render(desk, before, decision)
+    entries = _render(desk, before, decision)
     now = desk.now()
     with desk.store.write() as db:
         meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
@@ -89,26 +88,23 @@ def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Con
     return decision.meeting
 
 
-def _render(desk: Desk, before: Loaded, decision: Decision) -> tuple[list[Entry], list[str]]:
-    """The mails to store, and the invitations that are cancelled before their person heard of the meeting."""
-    entries, unheard = [], []
+def _render(desk: Desk, before: Loaded, decision: Decision) -> list[Entry]:
+    entries = []
     for message in decision.messages:
         left = before.left.get(message.invitation.id)
-        if left is None and message.method == "CANCEL":
-            unheard.append(message.invitation.id)
-        else:
-            entries.append(_invitation_entry(desk, before, _as_news(message, left), left))
-    entries += [_notice_entry(desk, before, notice) for notice in decision.notices]
-    return entries, unheard
+        entries.append(_invitation_entry(desk, before, _as_news(message, left), left))
+    return entries + [_notice_entry(desk, before, notice) for notice in decision.notices]
 
 
 def _as_news(message: Message, left: Left | None) -> Message:
     """The message as news to a person who last received `left`."""
-    if left is None:
-        return replace(message, occasion=Occasion.INVITATION, previous=None)
-    known = told.as_told(left.told, message.meeting, message.invitation)
+    known = told.as_told(left.told, message.meeting, message.invitation) if left else None
     if message.method == "CANCEL":
-        return replace(message, meeting=known, previous=None)  # what they know is what they lose, nothing newer
+        # What they know is what they lose. A mail may be on its way at this moment, so a CANCEL goes out in any case.
+        was = known or (message.previous if message.occasion is Occasion.REMOVED else None) or message.meeting
+        return replace(message, meeting=_versioned(was, message.meeting), previous=None)
+    if known is None:
+        return replace(message, occasion=Occasion.INVITATION, previous=None)
     if message.occasion is Occasion.INVITATION:
         return replace(message, previous=None)
     if (known.start, known.duration_minutes) != (message.meeting.start, message.meeting.duration_minutes):
@@ -116,6 +112,13 @@ def _as_news(message: Message, left: Left | None) -> Message:
     if known != message.meeting or message.occasion is Occasion.MOVED:
         return replace(message, occasion=Occasion.CHANGED, previous=known)
     return replace(message, previous=known)
+
+
+def _versioned(was: Meeting, now: Meeting) -> Meeting:
+    """The meeting as it was, under the version and the status that it has now."""
+    return replace(
+        was, sequence=now.sequence, status=now.status, changed_at=now.changed_at, cancel_reason=now.cancel_reason
+    )
 
 
 def _invitation_entry(desk: Desk, before: Loaded, message: Message, left: Left | None) -> Entry:

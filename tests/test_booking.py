@@ -278,11 +278,17 @@ def test_a_move_that_did_not_leave_is_told_by_the_next_mail(house: House) -> Non
     assert parsed(rows[-1].content)["In-Reply-To"] == parsed(rows[0].content)["Message-ID"]
 
 
-def test_who_never_heard_of_the_meeting_hears_of_no_cancellation(house: House) -> None:
+def test_a_cancellation_goes_out_also_where_the_invitation_has_not_left(house: House) -> None:
     meeting = house.book()
-    booking.cancel(house.desk, house.person(), meeting.id)
+    person = house.person()
+    retitled = Wording.of("Secret plan")
+    booking.edit(house.desk, person, meeting.id, lambda d: replace(d, people=(AYLIN, KIM), title=retitled))
+    booking.cancel(house.desk, person, meeting.id)
     house.send_all()
-    assert [row.state for row in house.outbox()] == ["superseded"] * 4
+    for who in (BAT, AYLIN, KIM):
+        (sent,) = [row for row in house.outbox(recipient=who.email) if row.state == "handed-over"]
+        assert _facts(parsed(sent.content)) == ("CANCEL", 1)
+    assert b"Secret" not in calendar_of(house.mails(BAT)[-1])
 
 
 def test_the_removed_hear_no_more_than_they_knew(house: House) -> None:

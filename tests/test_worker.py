@@ -342,7 +342,7 @@ def cancel(house: House, meeting: Meeting) -> None:
     booking.cancel(house.desk, house.person(), meeting.id)
 
 
-def test_who_never_heard_of_a_meeting_is_not_told_that_it_is_cancelled(town: House, office: PostOffice) -> None:
+def test_a_cancellation_leaves_alone_where_the_invitation_was_put_off(town: House, office: PostOffice) -> None:
     meeting = town.book()
     office.answer = put_off
     once(town)
@@ -350,8 +350,11 @@ def test_who_never_heard_of_a_meeting_is_not_told_that_it_is_cancelled(town: Hou
     office.answer = take
     town.clock.forward(days=1)
     once(town)
-    assert office.arrived == []
-    assert {row.state for row in town.outbox()} == {"superseded"}
+    assert len(office.arrived) == 4
+    assert {(row.kind, row.state) for row in town.outbox()} == {
+        ("invitation", "superseded"),
+        ("cancelled", "handed-over"),
+    }
 
 
 def test_whom_a_mail_perhaps_reached_is_told(town: House, office: PostOffice) -> None:

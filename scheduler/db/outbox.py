@@ -186,13 +186,6 @@ def left(db: Connection, meeting_id: int) -> Mapping[str, Left]:
     return found
 
 
-def withdraw(db: Connection, invitation_ids: Sequence[str], now: datetime) -> None:
-    """What waits to be sent for these invitations need not be sent any more."""
-    o = t.outbox.c
-    waiting = and_(o.state == "queued", o.invitation_id.in_(invitation_ids), _free(now))
-    db.execute(update(t.outbox).where(waiting).values(state="superseded", finished_at=now))
-
-
 def sequence_as_of(db: Connection, invitation_id: str, moment: datetime) -> int | None:
     """The SEQUENCE of the newest mail that had left for the invitation by `moment`; None when there was none."""
     o = t.outbox.c
