@@ -46,9 +46,7 @@ class Head:
     zone: str
 
 
-def entry(
-    meeting: Meeting, texts: Mapping[str, CalendarText], organizer_address: str, organizer_name: str
-) -> Entry:
+def entry(meeting: Meeting, texts: Mapping[str, CalendarText], organizer_address: str, organizer_name: str) -> Entry:
     """The meeting as it is, without ATTENDEE and VALARM; DTSTAMP is its last change. `texts` by language."""
     zone = on_the_clock(meeting, zone_of([meeting])) or ""
     named = {"CN": shown} if (shown := parameter(organizer_name)) else {}
