@@ -139,6 +139,8 @@ class Limits(_Section):
     sign_in_mails_per_hour: int = Field(default=5, ge=1)  # per address
     mail_bytes: int = Field(default=10_000_000, ge=100_000)
     calendar_bytes: int = Field(default=512_000, ge=10_000)
+    outbox_late_minutes: int = Field(default=60, ge=1)
+    mailbox_late_minutes: int = Field(default=30, ge=1)
 
 
 class Retention(_Section):
