@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler import rights, suggestions
+from scheduler import rights, suggestions, worker
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid, NotFound
 from scheduler.db import operation
@@ -21,7 +21,7 @@ from scheduler.desk import Desk
 
 __all__ = ["Trouble"]
 
-WORKER, MAILBOX = "worker", "mailbox"
+WORKER, MAILBOX = worker.NAME, "mailbox"
 
 _VERBS: Mapping[str, Callable[[Connection, Sequence[int], datetime], int]] = {
     "retry": operation.try_again,
@@ -54,10 +54,10 @@ def health(desk: Desk) -> Health:
     now, limits = desk.now(), desk.settings.limits
     with desk.store.read() as db:
         waiting, beats = operation.waiting(db, now), operation.heartbeats(db)
-    worker, mailbox = beats.get(WORKER), beats.get(MAILBOX)
+    sender, mailbox = beats.get(WORKER), beats.get(MAILBOX)
     ages = [_age(now, waiting.due_since)]
-    if waiting.count and worker:
-        ages.append(_age(now, max(filter(None, (worker.well_at, waiting.oldest)))))
+    if waiting.oldest and sender:
+        ages.append(_age(now, max(sender.well_at or waiting.oldest, waiting.oldest)))
     outbox, polled = max(ages), _age(now, mailbox.well_at or mailbox.seen_at) if mailbox else None
     late = [
         name
@@ -67,7 +67,7 @@ def health(desk: Desk) -> Health:
         )
         if age is not None and age > minutes * 60
     ]
-    return Health(outbox, waiting.count, _age(now, worker.seen_at) if worker else None, polled, tuple(late))
+    return Health(outbox, waiting.count, _age(now, sender.seen_at) if sender else None, polled, tuple(late))
 
 
 def _age(now: datetime, since: datetime | None) -> int:

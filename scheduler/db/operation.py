@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, func, insert, literal, or_, select, update
 
 from scheduler.db import tables as t
 
@@ -111,11 +111,18 @@ def waiting_for_review(db: Connection) -> int:
 # --- signs of life
 
 
-def beat(db: Connection, name: str, now: datetime, *, well: bool) -> None:
-    """Notes that the process `name` lives, and whether it could do its work."""
-    values: dict[str, Any] = {"seen_at": now} | ({"well_at": now} if well else {})
-    if not db.execute(update(t.heartbeats).where(t.heartbeats.c.name == name).values(**values)).rowcount:
-        db.execute(insert(t.heartbeats).values(name=name, **values))
+def beat(db: Connection, name: str, now: datetime, *, well: bool | None) -> None:
+    """Notes that the process `name` lives, and whether it could do its work; None: there was nothing to do, so it is as
+    well as it was."""
+    h = t.heartbeats.c
+    well_at = {
+        True: now,
+        False: h.well_at,
+        None: case((h.well_at == h.seen_at, literal(now, t.Instant())), else_=h.well_at),
+    }[well]
+    mine = update(t.heartbeats).where(h.name == name)
+    if not db.execute(mine.values(seen_at=now, well_at=well_at)).rowcount:
+        db.execute(insert(t.heartbeats).values(name=name, seen_at=now, well_at=None if well is False else now))
 
 
 def heartbeats(db: Connection) -> Mapping[str, Heartbeat]:
