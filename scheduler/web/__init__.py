@@ -28,6 +28,7 @@ from scheduler.web import (
     meetings,
     proposal,
     reader,
+    requests_log,
     review,
     security,
     sign_in,
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     app.extensions["desk"] = desk
     _configure(app, desk.settings)
     app.secret_key = desk.key
+    requests_log.introduce(app)  # first, so that what the others refuse is logged too
     security.protect(app)
     reader.introduce(app)
     clocks.introduce(app)
