@@ -26,6 +26,7 @@ from scheduler.web import (
     invitation,
     mailbox,
     meetings,
+    operation,
     proposal,
     reader,
     requests_log,
@@ -37,7 +38,20 @@ from scheduler.web import (
     settings as own_settings,
 )
 
-BLUEPRINTS = (agenda, sign_in, proposal, meetings, invitation, review, cities, own_settings, mailbox, health, api)
+BLUEPRINTS = (
+    agenda,
+    sign_in,
+    proposal,
+    meetings,
+    invitation,
+    review,
+    cities,
+    own_settings,
+    operation,
+    mailbox,
+    health,
+    api,
+)
 
 
 class RowNumber(IntegerConverter):
