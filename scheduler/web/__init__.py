@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from scheduler import config, paths
+from scheduler import config, limits, paths
 from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.mail import compose
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     app = Flask("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
     app.url_map.converters["int"] = RowNumber
     app.extensions["desk"] = desk
+    app.extensions["api_requests"] = limits.Tally(desk, limits.api_requests(desk))
     _configure(app, desk.settings)
     app.secret_key = desk.key
     requests_log.introduce(app)  # first, so that what the others refuse is logged too
