@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scheduler import rights
+from scheduler import limits, rights
 from scheduler.core import decisions
 from scheduler.core.cities import Directory, Person
 from scheduler.core.drafts import Bounds, check
 from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated, RoomTaken
-from scheduler.core.meeting import Draft, Meeting, as_invitee, draft_of
+from scheduler.core.meeting import Decision, Draft, Meeting, as_invitee, draft_of
 from scheduler.core.words import clean_text
 from scheduler.db import access
 from scheduler.db import directory as cities
@@ -77,6 +77,7 @@ def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None =
     answer = request.represent(decision.meeting, directory) if request else b""
 
     def remember(db: Connection, meeting: Meeting) -> None:
+        _count_mails(db, desk, actor, decision)
         if request is None:
             return
         if access.find_request(db, actor.id, request.key):
@@ -114,7 +115,9 @@ def edit(
         decision = decisions.revise(
             before.meeting, checked, now=desk.now(), chair=as_invitee(before.owner), invite=desk.new_invitation
         )
-        return save(desk, before, decision) if decision.meeting != before.meeting else before.meeting
+        if decision.meeting == before.meeting:
+            return before.meeting
+        return save(desk, before, decision, lambda db: _count_mails(db, desk, actor, decision))
 
     return retrying(step)
 
@@ -142,9 +145,16 @@ def resend(desk: Desk, actor: Person | None, meeting_id: int, invitation_id: str
 
     def step() -> Meeting:
         before = _load_to_edit(desk, actor, meeting_id, None)
-        return save(desk, before, decisions.resend(before.meeting, invitation_id, now=desk.now()))
+        decision = decisions.resend(before.meeting, invitation_id, now=desk.now())
+        return save(desk, before, decision, lambda db: _count_mails(db, desk, actor, decision))
 
     return retrying(step)
+
+
+def _count_mails(db: Connection, desk: Desk, actor: Person | None, decision: Decision) -> None:
+    """Raises TooMany when the coordinator has written more mail than one does, so that nothing of it is saved."""
+    if actor:
+        limits.spend_in(db, desk, limits.invitations(desk), str(actor.id), len(decision.messages))
 
 
 def _earlier(desk: Desk, actor: Person, request: RequestKey | None) -> Booked | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import commands, running
+from scheduler.backups import Unusable
 from scheduler.config import ConfigurationError
 from scheduler.core.errors import SchedulerError
 from scheduler.core.words import LANGUAGES
@@ -22,7 +23,18 @@ from scheduler.representations import one_line
 from scheduler.tokens import WeakKey
 
 FAULT = 1
-_EXPECTED = (ConfigurationError, WeakKey, OSError, UnicodeError)  # beside SchedulerError: their text says it all
+OUTBOX_VERBS = {
+    "retry": "send now what waits, failed, or is held",
+    "drop": "do not send it (any more)",
+    "sent": "what is held was sent before; it is not sent again",
+}
+_EXPECTED = (
+    ConfigurationError,
+    WeakKey,
+    Unusable,
+    OSError,
+    UnicodeError,
+)  # beside SchedulerError: their text says it all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,11 +96,24 @@ def _operation(commands_: Any) -> None:
     serve.add_argument("--port", type=_port, default=8000, metavar="N")
     serve.add_argument("--with-worker", action="store_true", help="run the worker too")
     _command(commands_, "check", commands.check, "look whether configuration, database and mail server are in order")
+    backup = _command(commands_, "backup", commands.backup, "copy the database to a file, also while everything runs")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    restore = _command(commands_, "restore", commands.restore, "bring back what a copy holds; sends nothing twice")
+    restore.add_argument("file", type=Path, metavar="FILE")
 
 
 def _mail(commands_: Any) -> None:
     worker = _command(commands_, "worker", running.work, "send the outbox")
     worker.add_argument("--once", action="store_true", help="do what is due and end")
+    outbox = _group(commands_, "outbox", "mail that waits, failed, or is held")
+    listing = _command(outbox, "list", commands.outbox_list, "what waits, failed, or is held, and why")
+    listing.add_argument("--json", action="store_true")
+    for verb, does in OUTBOX_VERBS.items():
+        command = _command(outbox, verb, commands.outbox_act, does)
+        command.set_defaults(verb=verb)
+        which = command.add_mutually_exclusive_group(required=True)
+        which.add_argument("ids", nargs="*", type=_positive, default=(), metavar="ID")
+        which.add_argument("--held", action="store_true", help="all that are held")
     receive = _command(commands_, "receive", commands.receive, "take raw mail: files, or one message on standard input")
     receive.add_argument("files", nargs="*", type=Path, metavar="FILE")
 

@@ -7,18 +7,20 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from scheduler import (
     access,
     admin,
+    backups,
     bodies,
     config,
     entries,
     example,
     exports,
+    operation,
     representations,
     suggestions,
     tokens,
@@ -90,6 +92,52 @@ def _database(settings: Settings) -> str:
         raise FileNotFoundError(f"{database_file(settings)} does not exist; `scheduler init` makes it")
     cities = len(Desk.open(settings).directory().cities)
     return f"{database_file(settings)}, cities: {cities}"
+
+
+def backup(given: argparse.Namespace) -> int:
+    backups.backup(config.load(given.config), given.file)
+    print(f"Copied to {given.file}. Keep the secret key too, apart from it.")
+    return 0
+
+
+def restore(given: argparse.Namespace) -> int:
+    found = backups.restore(config.load(given.config), given.file)
+    print(f"Restored, meetings: {found.meetings}. Everybody signs in anew.")
+    if found.kept:
+        print(f"What was there before is kept in {found.kept}.")
+    if found.held:
+        print(
+            f"Mails of which nobody knows whether they were sent: {found.held}. They are held; `scheduler outbox list`."
+        )
+    if found.changed:
+        print(f"Changed since the copy was made, and people know it; look at each: {_listed(found.changed)}")
+    if found.unknown:
+        print(f"Made since the copy was made, and people know them; make them again: {_listed(found.unknown)}")
+    return 0
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def outbox_list(given: argparse.Namespace) -> int:
+    """With addresses and what the mail server said: the operator must be able to find the mails in its log."""
+    troubles = operation.troubles(open_desk(given), None)
+    if given.json:
+        print(json.dumps([representations.represent_trouble(x) for x in troubles], ensure_ascii=False, indent=2))
+        return 0
+    for x in troubles:
+        parts = [str(x.id), x.state, x.kind, representations.utc(x.created_at), x.message_id, x.recipient, x.answer]
+        print("  ".join(parts).rstrip())
+    return 0
+
+
+def outbox_act(given: argparse.Namespace) -> int:
+    desk = open_desk(given)
+    ids = [x.id for x in operation.troubles(desk, None) if x.state == "held"] if given.held else given.ids
+    done = operation.act(desk, None, given.verb, ids)
+    print(f"{given.verb}: {done} of {len(ids)}")
+    return 0 if done == len(ids) else 1
 
 
 def _mail_server(settings: Settings) -> str:

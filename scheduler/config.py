@@ -137,8 +137,14 @@ class Video(_Section):
 class Limits(_Section):
     people_per_meeting: int = Field(default=100, ge=1, le=1000)
     sign_in_mails_per_hour: int = Field(default=5, ge=1)  # per address
+    sign_in_requests_per_hour: int = Field(default=300, ge=1)  # per client
+    wrong_tokens_per_hour: int = Field(default=300, ge=1)  # per client
+    api_requests_per_minute: int = Field(default=60_000, ge=1)  # per token
+    invitations_per_hour: int = Field(default=20_000, ge=1)  # per coordinator
     mail_bytes: int = Field(default=10_000_000, ge=100_000)
     calendar_bytes: int = Field(default=512_000, ge=10_000)
+    outbox_late_minutes: int = Field(default=60, ge=1)
+    mailbox_late_minutes: int = Field(default=30, ge=1)
 
 
 class Retention(_Section):

@@ -7,6 +7,7 @@ command line prints the same bodies with `--json`. The models are also what the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from scheduler.core.meeting import Invitation, Meeting
 from scheduler.core.slots import Excluded, Slot, Suggestions
 from scheduler.feeds import Listed
 from scheduler.meetings import Delivery
+from scheduler.operation import Trouble
 from scheduler.reviews import Review
 
 Utc = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2027-03-09T06:00:00Z"]})]
@@ -49,7 +51,9 @@ class InvitationAnswer(Answered):
     answered_at: Utc | None
     delivery: Annotated[
         str | None,
-        Field(description="queued, handed-over, refused, bounced, superseded; null where it was not looked up"),
+        Field(
+            description="queued, handed-over, refused, bounced, superseded, held, dropped; null: it was not looked up"
+        ),
     ]
 
 
@@ -410,3 +414,9 @@ def one_line(error: SchedulerError, language: str) -> str:
 def utc(instant: datetime) -> str:
     """RFC 3339 in UTC, ending in Z."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def represent_trouble(trouble: Trouble) -> dict[str, object]:
+    """A mail that does not get on, for the operator's scripts."""
+    found = asdict(trouble)
+    return found | {name: utc(found[name]) for name in ("created_at", "next_attempt_at")}

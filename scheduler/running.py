@@ -20,7 +20,7 @@ from typing import Any
 
 import waitress
 
-from scheduler import access, admin, commands, config
+from scheduler import access, admin, commands, config, logs
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
@@ -33,7 +33,7 @@ _STORED = (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm", "secret.key", "con
 
 
 def serve(given: argparse.Namespace) -> int:
-    _log_to_stderr()
+    logs.to_stderr()
     _end_on_sigterm()
     desk = commands.open_desk(given)
     server = _bound(desk, given.host, given.port)
@@ -43,7 +43,7 @@ def serve(given: argparse.Namespace) -> int:
 
 
 def work(given: argparse.Namespace) -> int:
-    _log_to_stderr()
+    logs.to_stderr()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -55,7 +55,7 @@ def work(given: argparse.Namespace) -> int:
 
 
 def demo(given: argparse.Namespace) -> int:
-    _log_to_stderr()
+    logs.to_stderr()
     _end_on_sigterm()
     folder: Path = given.dir
     if given.reset:
@@ -164,9 +164,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)

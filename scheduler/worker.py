@@ -12,13 +12,13 @@ import random
 import secrets
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from scheduler import entries, replies
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
-from scheduler.db import outbox
+from scheduler.db import operation, outbox
 from scheduler.db.engine import Connection
 from scheduler.db.outbox import Claimed
 from scheduler.desk import Desk
@@ -32,6 +32,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
+BEAT = timedelta(seconds=30)  # how often it tells that it lives
+NAME = "worker"
 
 
 class _LeaseLost(Exception):
@@ -45,6 +47,8 @@ class Worker:
     desk: Desk
     stop: threading.Event
     _calendars_complete: bool = False
+    _well: bool | None = field(default=None, init=False)  # None: there was nothing to do
+    _told: tuple[datetime, bool | None] | None = field(default=None, init=False)  # its last sign of life
 
     def run(self) -> None:
         """Works until `stop` is set."""
@@ -59,6 +63,26 @@ class Worker:
 
     def once(self) -> bool:
         """Does all that is due; False when the mail server is not to be had at the moment."""
+        self._well = None
+        try:
+            return self._work()
+        except Exception:
+            self._well = False
+            raise
+        finally:
+            self._beat()
+
+    def _beat(self) -> None:
+        """Tells that it lives, and whether it could work; not more often than needed, because it costs a write."""
+        now, before = self.desk.now(), self._told[1] if self._told else None
+        well = before if self._well is None else self._well
+        if self._told and well == before and abs(now - self._told[0]) < BEAT:
+            return
+        with suppress(Exception), self.desk.store.write() as db:  # that the database fails shows by itself
+            operation.beat(db, NAME, now, well=self._well)
+            self._told = now, well
+
+    def _work(self) -> bool:
         self._judge_left_behind()
         self._complete_calendars()
         with smtp.open_transport(self.desk.settings.mail) as transport:
@@ -66,7 +90,8 @@ class Worker:
                 claimed, lease = self._claim()
                 if claimed is None:
                     return True
-                if not self._send(transport, claimed, lease):
+                self._well = self._send(transport, claimed, lease)
+                if not self._well:
                     return False
         return True
 

@@ -136,6 +136,6 @@ def test_serve_and_worker_run_on_an_installation(tmp_path: Path, port: int) -> N
     assert run("worker", "--once").returncode == 0
     with running(tmp_path, "serve", "--port", port, "--with-worker") as process:
         lines_until(process, "Serving")
-        assert get(f"http://127.0.0.1:{port}/health/ready") == b"ok\n"
+        assert json.loads(get(f"http://127.0.0.1:{port}/health/ready"))["status"] == "ok"
         (worker,) = children(process)
     assert not is_alive(worker)

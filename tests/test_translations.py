@@ -55,7 +55,7 @@ SETS = {
     "words.meeting_status": {"confirmed", "cancelled", "held", "proposed"},
     "words.role": {*ROLES, CHAIR},
     "words.person_role": set(PERSON_ROLES),
-    "words.delivery": {"queued", "handed-over", "refused", "bounced", "superseded"},
+    "words.delivery": {"queued", "handed-over", "refused", "bounced", "superseded", "held", "dropped"},
     "words.channel": {"mail", "link", "telephone"},
     "words.reason": {"weekend", "holiday", "half-day", "municipal", "busy", "notice", "no-common-hours"},
     "words.outcome": OUTCOMES,

@@ -47,6 +47,15 @@ def load_by_token(db: Connection, *, reply_hash: str = "", link_hash: str = "") 
     return meeting, next(i for i in meeting.invitations if i.id == row.id)
 
 
+def newest_invitation(db: Connection) -> tuple[Invitation, str] | None:
+    """Any invitation there is, with the hash of its link token."""
+    i = t.invitations.c
+    row = db.execute(select(i.meeting_id, i.id, i.link_hash).order_by(i.meeting_id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return next((x, row.link_hash) for m in _invitations(db, [row.meeting_id]).values() for x in m if x.id == row.id)
+
+
 def owned_by(db: Connection, person_id: int) -> list[int]:
     """The meetings that the person coordinates."""
     query = select(t.meetings.c.id).where(t.meetings.c.owner_id == person_id)

@@ -5,7 +5,8 @@ bytes over, and marks it only then; a crash in between means that the same bytes
 of one invitation leave in order: a newer row supersedes the older ones that are not being sent at the moment.
 
 States: queued (waiting, or being sent under a lease), handed-over, refused (for good, or given up), bounced (came
-back later), superseded.
+back later), superseded, held (perhaps sent before the database was restored: the operator
+decides, see `backup`), dropped (by that decision).
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | Non
     """Older unsent rows of an invitation are overtaken by its newest; one that is being sent is left to its worker."""
     o, newer = t.outbox.c, t.outbox.alias("newer")
     overtaken = exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
-    unsent = and_(o.state == "queued", o.invitation_id.is_not(None), _free(now))
+    unsent = and_(o.state.in_(("queued", "held")), o.invitation_id.is_not(None), _free(now))
     statement = update(t.outbox).where(unsent, overtaken)
     if invitation_ids is not None:
         statement = statement.where(o.invitation_id.in_(invitation_ids))

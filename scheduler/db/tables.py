@@ -278,7 +278,7 @@ outbox = Table(
     Column("dtstamp", Instant),
     Column("content", LargeBinary, nullable=False),  # the bytes, as often as they are sent
     Column("sha256", String(64), nullable=False),
-    Column("state", String(16), nullable=False),  # queued, handed-over, refused, failed, bounced, superseded
+    Column("state", String(16), nullable=False),  # see `outbox`
     Column("told", JSON),  # of an invitation: the meeting as this mail tells it
     Column("attempts", Integer, nullable=False),
     Column("perhaps_left", Boolean, nullable=False),  # a hand-over broke off, or its worker died
@@ -391,4 +391,26 @@ feeds = Table(
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
     Index(None, "city"),
+)
+
+# --- operation: of the moment, so no copy of the database brings it back
+
+# When each process that stays was last heard of, and when it last could do its work.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(32), primary_key=True),  # worker, mailbox
+    Column("seen_at", Instant, nullable=False),
+    Column("well_at", Instant),
+)
+
+# How often something was done in a window of time; the key is a keyed hash and tells nobody who did it.
+counters = Table(
+    "counters",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("since", Instant, primary_key=True),
+    Column("until", Instant, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Index(None, "until"),
 )

@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from scheduler import config, paths
+from scheduler import config, limits, paths
 from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.mail import compose
@@ -27,8 +27,10 @@ from scheduler.web import (
     invitation,
     mailbox,
     meetings,
+    operation,
     proposal,
     reader,
+    requests_log,
     review,
     security,
     sign_in,
@@ -47,6 +49,7 @@ BLUEPRINTS = (
     cities,
     own_settings,
     feeds,
+    operation,
     mailbox,
     health,
     api,
@@ -66,8 +69,10 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     app = Flask("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
     app.url_map.converters["int"] = RowNumber
     app.extensions["desk"] = desk
+    app.extensions["api_requests"] = limits.Tally(desk, limits.api_requests(desk))
     _configure(app, desk.settings)
     app.secret_key = desk.key
+    requests_log.introduce(app)  # first, so that what the others refuse is logged too
     security.protect(app)
     reader.introduce(app)
     clocks.introduce(app)

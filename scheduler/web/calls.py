@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 from pydantic import BaseModel
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -24,7 +24,7 @@ from scheduler.booking import RequestKey
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import Meeting
-from scheduler.web import problems
+from scheduler.web import problems, security
 from scheduler.web.reader import desk
 
 BODY_LIMIT = 1_000_000  # bytes
@@ -117,8 +117,11 @@ def _authenticate() -> None:
     token = token.strip()
     person = access.person_of_bearer(desk(), token) if kind.lower() == "bearer" and token else None
     if person is None:
+        if token:
+            security.count_wrong_token()
         raise problems.Unauthorized(given=bool(token))
     g.caller = person
+    current_app.extensions["api_requests"].spend(token)
 
 
 def _payload(method: str, optional: bool) -> Any:

@@ -16,7 +16,7 @@ from scheduler.core.errors import Conflict, Invalid, NotFound
 from scheduler.core.judging import COMMENT_LIMIT
 from scheduler.core.meeting import Invitation
 from scheduler.core.words import clean_text
-from scheduler.web import clocks, reader
+from scheduler.web import clocks, reader, security
 from scheduler.web.reader import desk, sentence
 from scheduler.web.security import cookieless, public
 
@@ -60,7 +60,11 @@ def answer(token: str) -> Page:
 
 
 def _opened(token: str) -> Opened:
-    opened = answers.open_invitation(desk(), token)
+    try:
+        opened = answers.open_invitation(desk(), token)
+    except NotFound:
+        security.count_wrong_token()
+        raise
     reader.read_in(opened.invitation.invitee.language)
     return opened
 

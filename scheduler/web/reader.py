@@ -23,6 +23,7 @@ NAVIGATION = (
     ("proposal.new", "web.nav.propose"),
     ("review.index", "web.nav.review"),
     ("cities.index", "web.nav.cities"),
+    ("operation.show", "web.nav.operation"),
     ("mailbox.index", "web.nav.mailbox"),
 )
 
@@ -103,7 +104,9 @@ def _navigation() -> list[tuple[str, str, bool]]:
     return [
         (endpoint, key, endpoint == request.endpoint or endpoint.split(".")[0] == request.blueprint)
         for endpoint, key in NAVIGATION
-        if endpoint in known and (endpoint != "mailbox.index" or desk().settings.mail.mailbox)
+        if endpoint in known
+        and (endpoint != "mailbox.index" or desk().settings.mail.mailbox)
+        and (endpoint != "operation.show" or person().role == "operator")
     ]
 
 

@@ -8,6 +8,7 @@ need no token, because no cookie gives them any right, but the site check stays.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
-from scheduler import access
+from scheduler import access, limits
 from scheduler.web.reader import desk
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -128,6 +129,26 @@ def _harden(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.headers.add("Vary", "Cookie, Accept-Language")
     return response
+
+
+def client() -> str:
+    """Whom requests are counted for: an IPv4 address, or the IPv6 network of one connection (RFC 6177).
+
+    What the client itself says of its address counts only as far as `server.proxies` vouch for it.
+    """
+    address = request.remote_addr or ""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+def count_wrong_token() -> None:
+    """Somebody brought a token that does not exist. Raises TooMany when they did so too often."""
+    limits.spend(desk(), limits.wrong_tokens(desk()), client())
 
 
 def sign_in_cookie() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from scheduler import access
+from scheduler import access, limits
 from scheduler.core.errors import NotFound
 from scheduler.web import security
 from scheduler.web.reader import desk, read_in
@@ -30,6 +30,7 @@ def send() -> str | tuple[str, int]:
     email = request.form.get("email", "").strip()[:254]
     if "@" not in email:
         return render_template("sign_in.html", email=email, wrong=True), 422
+    limits.spend(desk(), limits.sign_in_requests(desk()), security.client())
     access.ask_for_link(desk(), email)
     return render_template("sign_in_sent.html", email=email)
 
@@ -69,4 +70,5 @@ def leave() -> AnyResponse:
 
 
 def _stale() -> tuple[str, int]:
+    security.count_wrong_token()
     return render_template("sign_in.html", email="", stale=True), 404

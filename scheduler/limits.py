@@ -1,0 +1,121 @@
+"""How often somebody may do something, for all processes together.
+
+Counters stand in the database, in fixed windows of time, under a keyed hash: who reads the database learns nobody's
+address or token from them. What is beyond the limit is refused with the time at which it is allowed again, and is not
+counted itself, so nobody is kept out by trying.
+
+A right token always works, even for somebody in whose network others guess: a guess has no chance, and the limit on
+wrong ones only keeps the guessing from being work for us.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from scheduler.core.errors import Busy, TooMany
+from scheduler.db import counters
+from scheduler.db.engine import Connection
+from scheduler.desk import Desk
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+FLUSHES = 50  # how often in a window a process brings what it counted for itself to the database
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` in each window. `name` keeps the counters of different things apart."""
+
+    name: str
+    most: int
+    window: timedelta
+    error: str = "too-many"
+
+
+def sign_in_requests(desk: Desk) -> Limit:
+    return Limit("sign-in", desk.settings.limits.sign_in_requests_per_hour, HOUR)
+
+
+def wrong_tokens(desk: Desk) -> Limit:
+    return Limit("wrong-token", desk.settings.limits.wrong_tokens_per_hour, HOUR)
+
+
+def api_requests(desk: Desk) -> Limit:
+    return Limit("api", desk.settings.limits.api_requests_per_minute, MINUTE)
+
+
+def invitations(desk: Desk) -> Limit:
+    return Limit("invitations", desk.settings.limits.invitations_per_hour, HOUR, "too-many-invitations")
+
+
+def spend(desk: Desk, limit: Limit, who: str) -> None:
+    """Counts one for `who` (a client's address, say). Raises TooMany beyond the limit."""
+    window = _window(desk, limit)
+    with desk.store.read() as db:
+        if counters.hits(db, _key(desk, limit, who), window[0]) >= limit.most:
+            raise _too_many(desk, limit, window)
+    with desk.store.write() as db:
+        spend_in(db, desk, limit, who, 1)
+
+
+def spend_in(db: Connection, desk: Desk, limit: Limit, who: str, hits: int) -> None:
+    """Counts in a transaction that writes, and that TooMany rolls back."""
+    window = _window(desk, limit)
+    if hits and counters.count(db, _key(desk, limit, who), *window, hits) > limit.most:
+        raise _too_many(desk, limit, window)
+
+
+@dataclass
+class Tally:
+    """A limit on what is done so often that a write each time would cost too much: a process counts for itself and
+    tells the others a few times per window, so the limit may be exceeded by a fiftieth per process."""
+
+    desk: Desk
+    limit: Limit
+    _window: tuple[datetime, datetime] | None = None
+    _counted: dict[str, _Counted] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def spend(self, who: str) -> None:
+        """Counts one for `who`. Raises TooMany beyond the limit."""
+        window, key = _window(self.desk, self.limit), _key(self.desk, self.limit, who)
+        with self._lock:
+            if window != self._window:
+                self._window, self._counted = window, {}
+            counted = self._counted.setdefault(key, _Counted())
+            if counted.of_all + counted.untold >= self.limit.most:
+                raise _too_many(self.desk, self.limit, window)
+            counted.untold += 1
+            untold = counted.untold
+            if untold < max(1, self.limit.most // FLUSHES):
+                return
+            counted.of_all, counted.untold = counted.of_all + untold, 0
+        with suppress(Busy), self.desk.store.write() as db:  # that nobody hears of them is no reason to refuse
+            counted.of_all = counters.count(db, key, *window, untold)
+        if counted.of_all > self.limit.most:
+            raise _too_many(self.desk, self.limit, window)
+
+
+@dataclass
+class _Counted:
+    untold: int = 0  # by this process, since it last told the others
+    of_all: int = 0  # of all processes, as far as known
+
+
+def _key(desk: Desk, limit: Limit, who: str) -> str:
+    return hmac.digest(desk.key, f"limit\0{limit.name}\0{who}".encode(), "sha256").hex()
+
+
+def _window(desk: Desk, limit: Limit) -> tuple[datetime, datetime]:
+    seconds = int(limit.window.total_seconds())
+    since = datetime.fromtimestamp(int(desk.now().timestamp()) // seconds * seconds, UTC)
+    return since, since + limit.window
+
+
+def _too_many(desk: Desk, limit: Limit, window: tuple[datetime, datetime]) -> TooMany:
+    left = (window[1] - desk.now()).total_seconds()
+    return TooMany(max(1, math.ceil(left)), limit.error, limit=limit.most, minutes=max(1, math.ceil(left / 60)))
