@@ -32,11 +32,13 @@ class Desk:
 
     @classmethod
     def open(cls, settings: Settings) -> Desk:
-        """Raises NotReady without a database of this version, and tokens.WeakKey without a good key."""
+        """Raises NotReady without a database of this version, tokens.WeakKey without a good key, and PermissionError
+        when others can read the database."""
         key = tokens.read_key(settings.server.secret_key_file)
         store = Store(settings.database.url)
         if not store.is_current():
             raise NotReady
+        store.must_be_private()
         return cls(settings, store, key)
 
     def now(self) -> datetime:

@@ -26,7 +26,7 @@ def to_stderr(stream: TextIO | None = None) -> None:
     """From now on everything of this process is logged as JSON lines."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
     for noisy in ("waitress", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -45,9 +45,7 @@ class Store:
             with self._writer.connect() as connection, connection.begin():
                 yield connection
         except OperationalError as error:
-            if "database is locked" in str(error):
-                raise Busy from error
-            raise
+            raise _of_the_moment(error) or error from error
 
     def is_current(self) -> bool:
         """Whether the schema is there and of this version; a file that is no database is not."""
@@ -71,8 +69,24 @@ class Store:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 
+    def must_be_private(self) -> None:
+        """Raises PermissionError when others can read the file."""
+        file = Path(self.url.removeprefix("sqlite:///"))
+        if file.stat().st_mode & 0o077:
+            raise PermissionError(f"{file}: others can read the database; run `chmod 600 {file}`")
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _of_the_moment(error: OperationalError) -> Busy | None:
+    """What an operator can mend, and nothing was written: 503 instead of a failure of ours."""
+    said = str(error.orig)
+    if "database is locked" in said:
+        return Busy()
+    if any(words in said for words in ("disk is full", "disk I/O error", "readonly database", "unable to open")):
+        return Busy("database-full")
+    return None
 
 
 def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
