@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: demo test check screenshots clean
+.PHONY: demo test check bench screenshots clean
 
 demo: .venv/installed
 	exec $(BIN)/python -m scheduler demo --dir $(DEMO_DIR) --port $(PORT)
@@ -20,6 +20,10 @@ check: .venv/installed-tools
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py tests/test_translations.py
+
+# How fast it is, each figure beside the ceiling measured in the same run; fails when a target is missed.
+bench: .venv/installed-tools
+	$(BIN)/python -m bench
 
 # The pictures of the README, taken from the running demonstration; needs Debian's chromium and fonts-noto-cjk.
 screenshots: .venv/installed-tools

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from scheduler import entries, i18n, rights, tokens
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Fault, Forbidden, Invalid, NotFound
-from scheduler.core.meeting import Meeting
+from scheduler.core.meeting import Meeting, email_key
 from scheduler.core.words import LANGUAGES
 from scheduler.db import directory as cities
 from scheduler.db import feeds, meetings
@@ -133,10 +133,10 @@ def _target(db: Connection, actor: Person, kind: str, wanted: str | Sequence[str
             pair = _partnership(directory, actor, wanted)
             return "+".join(pair), own or pair[0], actor.language
         case "person":
-            person = cities.person_by_email(db, text)
-            if person is None or person.disabled:
+            person = feeds.reader(db, email_key(text), own or "")
+            if person is None:
                 raise Invalid(Fault("/person", "unknown-person", {"email": text[:200]}))
-            return str(person.id), own or person.city, person.language
+            return email_key(text), own or person.city, person.language
     raise Invalid(Fault("", "one-feed"))
 
 
@@ -224,7 +224,7 @@ def _head(desk: Desk, db: Connection, feed: Feed, directory: Directory) -> ics.H
 
 def _viewer_city(db: Connection, feed: Feed) -> str:
     """The city on whose clock the feed is probably read."""
-    person = cities.person(db, int(feed.key)) if feed.kind == "person" else None
+    person = feeds.reader(db, feed.key, feed.city) if feed.kind == "person" else None
     return person.city if person else feed.city
 
 
@@ -233,6 +233,6 @@ def _name(db: Connection, feed: Feed, directory: Directory, language: str) -> st
         case "field":
             return directory.field_name(feed.key, language)
         case "person":
-            person = cities.person(db, int(feed.key))
-            return person.name if person else ""
+            person = feeds.reader(db, feed.key, feed.city)
+            return person.name if person else feed.key
     return " – ".join(directory.city_name(slug, language) for slug in feed.key.split("+"))

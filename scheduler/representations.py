@@ -194,7 +194,7 @@ class FeedAnswer(Answered):
     city: str | None = None
     field: str | None = None
     partnership: list[str] | None = None
-    person: Annotated[int | None, Field(description="Number of the person")] = None
+    person: Annotated[str | None, Field(description="E-mail address, as it is compared")] = None
     name: Annotated[str, Field(description="In the caller's language")]
     owner: str
     language: str
@@ -359,16 +359,14 @@ def represent_feeds(listed: Iterable[Listed]) -> dict[str, Any]:
 
 def _feed(entry: Listed) -> FeedAnswer:
     feed = entry.feed
-    keys: dict[str, Any] = {"partnership": feed.key.split("+")}
-    if feed.kind == "person":
-        keys["person"] = int(feed.key)
+    key: Any = feed.key.split("+") if feed.kind == "partnership" else feed.key
     return FeedAnswer(
         id=feed.id,
         name=entry.name,
         owner=entry.owner,
         language=feed.language,
         created_at=utc(feed.created_at),
-        **{feed.kind: keys.get(feed.kind, feed.key)},
+        **{feed.kind: key},
     )
 
 

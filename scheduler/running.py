@@ -26,6 +26,8 @@ from scheduler.web import create_app
 from scheduler.worker import Worker
 
 COORDINATOR_CITY = "gwangjin"
+# How waitress serves: it names neither itself nor its version.
+SERVER: dict[str, Any] = {"threads": 8, "ident": None}
 _RESTART_SECONDS = 2.0
 _END_SECONDS = 15.0
 _DATABASE = "scheduler.db"
@@ -103,7 +105,7 @@ def _forget(folder: Path) -> None:
 
 def _bound(desk: Desk, host: str, port: int) -> Any:
     """A server that holds its port already, so that a taken one is a fault before anything is started."""
-    return waitress.create_server(create_app(desk=desk), host=host, port=port, threads=8, ident=None)
+    return waitress.create_server(create_app(desk=desk), host=host, port=port, **SERVER)
 
 
 def _run(server: Any, beside: Any) -> None:

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("token_hash", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("key", sa.String(130), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("city", sa.String(64), nullable=False),
         sa.Column("language", sa.String(2), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=False),

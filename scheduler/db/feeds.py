@@ -19,7 +19,8 @@ Span = tuple[datetime, datetime]
 class Feed:
     """A calendar of the meetings in which `city` takes part, narrowed by `kind` and `key`.
 
-    `key` is a city's slug, a field's code, the slugs of a partnership with "+" between, or the number of a person.
+    `key` is a city's slug, a field's code, the slugs of a partnership with "+" between, or a person's address as
+    addresses are compared (`email_key`): whoever is only invited is no row of people.
     """
 
     id: int
@@ -59,9 +60,31 @@ def revoke(db: Connection, feed_id: int, city: str, now: datetime) -> bool:
 
 def revoke_of_person(db: Connection, person_id: int, now: datetime) -> None:
     """Ends the feeds that the person made, and those of the person's own meetings."""
-    f = t.feeds.c
-    theirs = or_(f.owner_id == person_id, and_(f.kind == "person", f.key == str(person_id)))
+    f, p = t.feeds.c, t.people.c
+    email_key = select(p.email_key).where(p.id == person_id).scalar_subquery()
+    theirs = or_(f.owner_id == person_id, and_(f.kind == "person", f.key == email_key))
     db.execute(update(t.feeds).where(theirs, f.revoked_at.is_(None)).values(revoked_at=now))
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose meetings a feed shows: somebody of ours, or somebody who is only invited."""
+
+    name: str
+    city: str
+    language: str
+
+
+def reader(db: Connection, email_key: str, city: str = "") -> Reader | None:
+    """The person with this address: of the directory unless disabled, else as last invited by, or with, `city`."""
+    p, i, m = t.people.c, t.invitations.c, t.meetings.c
+    row = db.execute(select(p.name, p.city, p.language, p.disabled_at).where(p.email_key == email_key)).one_or_none()
+    if row is not None:
+        return None if row.disabled_at else Reader(row.name, row.city, row.language)
+    query = select(i.name, i.city, i.language).join(t.meetings, i.meeting_id == m.id).where(i.email_key == email_key)
+    query = query.where(i.removed_at.is_(None), *([_takes_part(city)] if city else []))
+    invited = db.execute(query.order_by(m.starts.desc(), m.id.desc()).limit(1)).one_or_none()
+    return Reader(invited.name, invited.city, invited.language) if invited else None
 
 
 def _feed(row: Any) -> Feed:
@@ -135,8 +158,7 @@ def _belongs(feed: Feed) -> list[Any]:
         case "field":
             conditions.append(m.field == feed.key)
         case "person":
-            called = select(t.people.c.email_key).where(t.people.c.id == int(feed.key)).scalar_subquery()
-            invited = exists().where(i.meeting_id == m.id, i.email_key == called, i.removed_at.is_(None))
+            invited = exists().where(i.meeting_id == m.id, i.email_key == feed.key, i.removed_at.is_(None))
             conditions.append(invited)
         case _:  # a city, or the two of a partnership
             conditions += [_takes_part(slug) for slug in feed.key.split("+") if slug != feed.city]

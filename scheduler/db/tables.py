@@ -384,7 +384,7 @@ feeds = Table(
     Column("id", Integer, primary_key=True),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),  # city, field, partnership, person
-    Column("key", String(130), nullable=False),  # slug, code, two slugs with "+" between, number of the person
+    Column("key", Text, nullable=False),  # slug, code, two slugs with "+" between, the person's address as compared
     Column("city", ForeignKey("cities.slug"), nullable=False),  # only meetings in which it takes part
     Column("language", String(2), nullable=False),
     Column("owner_id", ForeignKey("people.id"), nullable=False),
