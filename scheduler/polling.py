@@ -157,18 +157,22 @@ class _Round:
         for trouble in troubles:
             if self.stop.is_set():
                 return
-            if self._is_hopeless(trouble):
-                self._set_aside(trouble)
-            else:
+            try:
                 self._take(box, trouble.uid, None)
+            except MailboxError:
+                self._give_up(trouble.uid)
+                raise
+            self._give_up(trouble.uid)
 
-    def _is_hopeless(self, trouble: Trouble) -> bool:
-        """Whether it is the message, not the server: others came meanwhile, or a day has passed."""
-        if trouble.tries < TRIES:
-            return False
+    def _give_up(self, uid: int) -> None:
+        """Sets the message aside if it was not given again, and the message is to blame, not the server."""
         with self.desk.store.read() as db:
-            others = mailboxes.has_stored_since(db, self.held, trouble.since)
-        return others or self.desk.now() - trouble.since > GIVE_UP
+            trouble = next((t for t in mailboxes.troubles(db, self.held) if t.uid == uid), None)
+            if trouble is None or trouble.tries < TRIES:
+                return
+            others_came = mailboxes.has_stored_since(db, self.held, trouble.since)
+        if others_came or self.desk.now() - trouble.since > GIVE_UP:
+            self._set_aside(trouble)
 
     def _set_aside(self, trouble: Trouble) -> None:
         reason = f"the mail server does not give it: UID {trouble.uid} of UIDVALIDITY {self.held.uidvalidity}"

@@ -169,11 +169,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _search(self, criteria: str) -> list[bytes]:
         words = criteria.split()
-        if words[0] == "HEADER":
-            wanted = words[2].strip('"').encode()
-            found = [uid for uid in self.shaky.shown() if wanted in self.shaky.letters[uid].raw]
-        else:
-            found = self._named(words[-1])
+        found = self._named(words[-1])
         return [("* SEARCH " + " ".join(map(str, found))).rstrip().encode()]
 
     def _named(self, numbers: str) -> list[int]:

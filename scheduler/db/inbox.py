@@ -75,6 +75,12 @@ def kept(db: Connection, inbox_id: int) -> Kept:
     return Kept(*db.execute(select(i.id, i.raw, i.received, i.outcome).where(i.id == inbox_id)).one())
 
 
+def with_subject(db: Connection, subject: str) -> bytes | None:
+    """The newest message with exactly this subject, raw."""
+    i = t.inbox.c
+    return db.scalar(select(i.raw).where(i.subject == subject).order_by(i.id.desc()).limit(1))
+
+
 def describe(db: Connection, inbox_id: int, letter: Letter) -> None:
     values = {"message_id": letter.message_id, "recipient": letter.recipient, "sender": letter.sender}
     values |= {"subject": letter.subject, "text": letter.text}

@@ -165,9 +165,9 @@ def troubles(db: Connection, held: Held) -> list[Trouble]:
 
 
 def has_stored_since(db: Connection, held: Held, since: datetime) -> bool:
-    """Whether the server gave another message after `since`."""
+    """Whether the server gave another message since then."""
     m = t.mailbox_messages.c
-    return bool(db.scalar(select(exists().where(*_of(held), m.inbox_id.is_not(None), m.first_try_at > since))))
+    return bool(db.scalar(select(exists().where(*_of(held), m.inbox_id.is_not(None), m.first_try_at >= since))))
 
 
 def judged_unseen(db: Connection, held: Held, at_most: int) -> list[int]:

@@ -119,10 +119,11 @@ class Mailbox:
     def has(self, uid: int) -> bool:
         return uid in self._search(f"UID {uid}")
 
-    def with_message_id(self, message_id: str) -> list[int]:
-        """The UIDs of the messages with this Message-ID, as far as the server knows."""
+    def with_subject(self, word: str) -> list[int]:
+        """The UIDs of the messages, those just arrived included, with this word in the subject."""
         with _telling("the search failed"):
-            return [int(uid) for uid in self._client.search(["HEADER", "Message-ID", message_id])]
+            self._client.noop()
+            return sorted(int(uid) for uid in self._client.search(["SUBJECT", word]))
 
     def envelopes(self, uids: Sequence[int]) -> dict[int, Envelope]:
         """Size and date of the messages; those that are not there any more are left out."""
