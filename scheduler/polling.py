@@ -214,7 +214,8 @@ class _Round:
             mailboxes.note(db, self.held, uid, inbox_id, self.desk.now())
         self.taken += 1
         try:
-            replies.judge_kept(self.desk, inbox_id)
+            if not replies.can_wait(self.desk, inbox_id):
+                replies.judge_kept(self.desk, inbox_id)
         except Exception:  # it is stored, and will be judged later; the next one is served
             log.exception("inbox %s: not judged yet", inbox_id)
 

@@ -8,6 +8,7 @@ mail that was stored but not judged, because the machine stopped in between, is 
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ RESEND_PAUSE = timedelta(minutes=1)
 RESENDS = 3  # to one person about one version of the meeting
 KEPT_OF_TOO_LARGE = 65_536
 LEFT_BEHIND = timedelta(minutes=2)  # whoever stored a mail and still lives has judged it by then
+SECONDS_FOR_STORED = 10.0  # then it is time to look for new mail
+FLOOD = 100  # mails of one sender in an hour; those beyond are judged when others have been served
 TRIES = 3  # of judging it again, after which a mail is set aside: it may be what kills us
 
 
@@ -59,7 +62,7 @@ def receive(desk: Desk, raw: bytes) -> Receipt:
 def keep(desk: Desk, db: Connection, raw: bytes, size: int, arrived: datetime | None = None) -> int:
     """Stores a mail of `size` bytes; one that is too large is judged by that, and `raw` may be its beginning."""
     limit = desk.settings.limits.mail_bytes
-    inbox_id = inbox.store(db, kept_of(desk, raw, size), desk.now(), arrived)
+    inbox_id = inbox.store(db, kept_of(desk, raw, size), desk.now(), arrived, inbound.claimed_sender(raw))
     if size > limit:
         _note(db, inbox_id, None, Judgement("rejected-too-large", f"more than {limit} bytes"))
     return inbox_id
@@ -77,11 +80,20 @@ def keep_missing(desk: Desk, db: Connection, reason: str) -> int:
     return inbox_id
 
 
+def can_wait(desk: Desk, inbox_id: int) -> bool:
+    """Whether the sender of this mail has sent so many that the others come first; `judge_stored` takes it later."""
+    with desk.store.read() as db:
+        return inbox.sent_more_than(db, inbox_id, FLOOD, desk.now() - timedelta(hours=1))
+
+
 def judge_stored(desk: Desk) -> int:
-    """Judges what was stored a while ago and not judged; says how many. What fails is tried again a few times."""
+    """Judges what was stored a while ago and not judged, for a while; says how many. What fails is tried again."""
     with desk.store.read() as db:
         left = inbox.unjudged(db, desk.now(), LEFT_BEHIND)
-    for inbox_id, tries in left:
+    end = time.monotonic() + SECONDS_FOR_STORED
+    for count, (inbox_id, tries) in enumerate(left):
+        if time.monotonic() > end:
+            return count
         with desk.store.write() as db:
             inbox.count_try(db, inbox_id)  # before it can do harm
         try:

@@ -420,3 +420,39 @@ def group(outcome: str) -> str:
         return "review"
     found = outcome.partition("-")[0]
     return found if found in ("quarantined", "ignored", "rejected") else ""
+
+
+# --- a flood
+
+
+def test_a_flood_of_one_sender_is_judged_when_the_others_have_been_served(
+    village: House, shaky: Shaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F15: nothing of it is lost, and nobody waits for it."""
+    monkeypatch.setattr(replies, "FLOOD", 5)
+    meeting = village.book()
+    shaky.put(*(note(f"flood {number}") for number in range(30)), village.reply(meeting, BAT, "ACCEPTED"))
+    assert poll(village)
+    assert village.invitation(meeting, BAT).status == "accepted"
+    assert len(rows(village)) == 31
+    assert outcomes(village).count("") == 25
+    assert len(shaky.seen()) == 6
+    village.clock.forward(seconds=replies.LEFT_BEHIND.total_seconds())
+    assert poll(village)
+    assert Counter(outcomes(village)) == {"human-review": 30, "accepted": 1}
+    assert shaky.seen() == shaky.shown()
+
+
+def test_of_what_is_left_each_sender_has_its_turn(village: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with village.desk.store.write() as db:
+        for number in range(4):
+            replies.keep(village.desk, db, note(f"flood {number}"), 100)
+        replies.keep(village.desk, db, note("other").replace(b"desk@", b"other@"), 100)
+    village.clock.forward(seconds=replies.LEFT_BEHIND.total_seconds())
+    order: list[int] = []
+    monkeypatch.setattr(replies, "judge_kept", lambda desk, inbox_id: order.append(inbox_id))
+    assert replies.judge_stored(village.desk) == 5
+    assert order == [1, 5, 2, 3, 4]
+    monkeypatch.setattr(replies, "SECONDS_FOR_STORED", -1.0)
+    village.clock.forward(hours=1)
+    assert replies.judge_stored(village.desk) == 0

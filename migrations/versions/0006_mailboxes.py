@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
     op.create_index("ix_inbox_sha256", "inbox", ["sha256"])
+    op.create_index("ix_inbox_sender_recorded_at", "inbox", ["sender", "recorded_at"])
     op.create_table(
         "mailboxes",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from scheduler.core.itip import Answer
 from scheduler.core.judging import Claim
@@ -59,11 +59,19 @@ class Kept:
     outcome: str
 
 
-def store(db: Connection, raw: bytes, now: datetime, arrived: datetime | None = None) -> int:
+def store(db: Connection, raw: bytes, now: datetime, arrived: datetime | None = None, sender: str = "") -> int:
     """Keeps the message before anything is made of it. `arrived`: when the mailbox got it, where there is one."""
-    unknown = ("message_id", "recipient", "sender", "subject", "text", "outcome", "reason", "decision")
+    unknown = ("message_id", "recipient", "subject", "text", "outcome", "reason", "decision")
     values = {"recorded_at": now, "received": arrived, "raw": raw, "sha256": sha256(raw), "waits": False}
-    return added(db, t.inbox, values | dict.fromkeys(unknown, ""))
+    return added(db, t.inbox, values | {"sender": sender} | dict.fromkeys(unknown, ""))
+
+
+def sent_more_than(db: Connection, inbox_id: int, limit: int, since: datetime) -> bool:
+    """Whether more than `limit` messages with the sender of this one were stored since then."""
+    i = t.inbox.c
+    sender = select(i.sender).where(i.id == inbox_id, i.sender != "").scalar_subquery()
+    some = select(i.id).where(i.sender == sender, i.recorded_at >= since).limit(limit + 1).subquery()
+    return (db.scalar(select(func.count()).select_from(some)) or 0) > limit
 
 
 def sha256(raw: bytes) -> str:
@@ -116,12 +124,14 @@ def judge(
 
 
 def unjudged(db: Connection, now: datetime, pause: timedelta) -> list[tuple[int, int]]:
-    """What is stored but not judged, oldest first, and how often it was tried again.
+    """What is stored but not judged, and how often it was tried again: the oldest of each sender, then the next ones.
 
     `pause` is how long whoever stored it may take to judge it, and doubles with every try.
     """
     i = t.inbox.c
-    query = select(i.id, i.tries, i.recorded_at).where(i.outcome == "", i.recorded_at <= now - pause).order_by(i.id)
+    turn = func.row_number().over(partition_by=i.sender, order_by=i.id)
+    query = select(i.id, i.tries, i.recorded_at).where(i.outcome == "", i.recorded_at <= now - pause)
+    query = query.order_by(turn, i.id)
     return [(row.id, row.tries) for row in db.execute(query) if row.recorded_at <= now - pause * 2**row.tries]
 
 

@@ -316,6 +316,7 @@ inbox = Table(
     Column("tries", Integer, nullable=False, server_default="0"),  # of judging it later, not counting the first
     Index(None, "message_id"),
     Index(None, "sha256"),
+    Index(None, "sender", "recorded_at"),
     Index(None, "waits"),
     Index(None, "meeting_id"),
 )
