@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from scheduler import polling, replies
 from scheduler.db import mailboxes
 from scheduler.db import tables as t
 from scheduler.polling import Poller
+from scheduler.worker import Worker
 from tests import letter_box, shaky_imap
 from tests.house import AYLIN, BAT, KIM, NOW, House
 from tests.letter_box import LetterBox, Server
@@ -124,6 +126,21 @@ def test_a_folder_is_named_as_it_is_called_whatever_that_looks_like(imap_server:
     assert poll(house)
     assert box.seen() == box.uids()
     assert outcomes(house) == ["human-review"]
+
+
+def test_the_worker_polls_beside_sending(town: House, box: LetterBox) -> None:
+    meeting = town.book()
+    box.put(town.reply(meeting, BAT, "ACCEPTED"))
+    stop = threading.Event()
+    worker = threading.Thread(target=Worker(town.desk, stop).run)
+    worker.start()
+    end = time.monotonic() + 30
+    while not (box.seen() and {row.state for row in town.outbox()} == {"handed-over"}):
+        assert time.monotonic() < end
+    stop.set()
+    worker.join(30)
+    assert not worker.is_alive()
+    assert town.invitation(meeting, BAT).status == "accepted"
 
 
 # --- numbers
