@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from scheduler import commands, running
+from scheduler import commands, round_trip, running
 from scheduler.backups import Unusable
 from scheduler.config import ConfigurationError
 from scheduler.core.errors import SchedulerError
@@ -95,7 +95,11 @@ def _operation(commands_: Any) -> None:
     serve.add_argument("--host", default="127.0.0.1", metavar="H")
     serve.add_argument("--port", type=_port, default=8000, metavar="N")
     serve.add_argument("--with-worker", action="store_true", help="run the worker too")
-    _command(commands_, "check", commands.check, "look whether configuration, database and mail server are in order")
+    check = _command(commands_, "check", commands.check, "look whether the configuration and all that it names work")
+    check.add_argument("--send", action="store_true", help="mail ourselves through a token address, and look for it")
+    check.add_argument(
+        "--wait", type=_positive, default=round_trip.WAIT_SECONDS, metavar="SECONDS", help="how long to look for it"
+    )
     backup = _command(commands_, "backup", commands.backup, "copy the database to a file, also while everything runs")
     backup.add_argument("file", type=Path, metavar="FILE")
     restore = _command(commands_, "restore", commands.restore, "bring back what a copy holds; sends nothing twice")
@@ -103,7 +107,7 @@ def _operation(commands_: Any) -> None:
 
 
 def _mail(commands_: Any) -> None:
-    worker = _command(commands_, "worker", running.work, "send the outbox")
+    worker = _command(commands_, "worker", running.work, "send the outbox, poll the mailbox")
     worker.add_argument("--once", action="store_true", help="do what is due and end")
     outbox = _group(commands_, "outbox", "mail that waits, failed, or is held")
     listing = _command(outbox, "list", commands.outbox_list, "what waits, failed, or is held, and why")

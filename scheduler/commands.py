@@ -22,6 +22,7 @@ from scheduler import (
     exports,
     operation,
     representations,
+    round_trip,
     suggestions,
     tokens,
 )
@@ -30,6 +31,7 @@ from scheduler.config import ConfigurationError, Settings
 from scheduler.core.errors import SchedulerError
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
+from scheduler.mail import imap
 
 SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -69,7 +71,10 @@ def check(given: argparse.Namespace) -> int:
             print(f"FAULT configuration: {fault}")
         return 1
     print("ok    configuration")
-    return max([_checked("database", _database, settings), _checked("mail server", _mail_server, settings)])
+    parts = {"database": _database, "mail server": _mail_server, "mailbox": _mailbox}
+    if given.send:
+        parts["round trip"] = lambda settings: round_trip.prove(settings, given.wait)
+    return max([_checked(part, look, settings) for part, look in parts.items()])
 
 
 def _checked(part: str, look: Callable[[Settings], str], settings: Settings) -> int:
@@ -152,6 +157,14 @@ def _mail_server(settings: Settings) -> str:
     host, port = parts.hostname or "", parts.port or SMTP_PORTS[parts.scheme]
     with socket.create_connection((host, port), timeout=10):
         return f"{host}:{port}"
+
+
+def _mailbox(settings: Settings) -> str:
+    account = settings.inbox.account
+    if account is None:
+        return "none is polled (inbox.imap_url is empty); answers come by `scheduler receive`"
+    with imap.open_mailbox(account, settings.limits.mail_bytes) as box:
+        return f"{account.name}, messages: {box.count}"
 
 
 def receive(given: argparse.Namespace) -> int:

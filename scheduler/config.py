@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -119,8 +120,60 @@ class Mail(_Section):
         return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A mailbox on an IMAP server. `name` tells it from others, without the password."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str
+    tls: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.folder}"
+
+
 class Inbox(_Section):
+    imap_url: str = ""  # imaps://user:password@host/INBOX; empty: no mailbox is polled
+    poll_seconds: int = Field(default=60, ge=1, le=3600)
     authserv_id: str = ""  # of our own mail server's Authentication-Results; empty: trust none
+
+    @field_validator("imap_url")
+    @classmethod
+    def _safe_mailbox(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not value:
+            return value
+        if parts.scheme not in ("imap", "imaps") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be imaps://user:password@host/INBOX, with special characters written as %XX")
+        if parts.scheme == "imap" and not is_loopback(parts.hostname):
+            raise ValueError("plain imap:// is accepted only to this machine; use imaps://")
+        if not parts.username or not parts.password:
+            raise ValueError("needs a user and a password: imaps://user:password@host/INBOX")
+        if not unquote(value, errors="strict").isprintable():  # they would be commands of their own
+            raise ValueError("must not have control characters")
+        if parts.port == 0:
+            raise ValueError("has no such port")
+        return value
+
+    @property
+    def account(self) -> Account | None:
+        """The mailbox to poll, if there is one."""
+        parts = urlsplit(self.imap_url)
+        if not self.imap_url:
+            return None
+        tls = parts.scheme == "imaps"
+        return Account(
+            host=parts.hostname or "",
+            port=parts.port or (993 if tls else 143),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            folder=unquote(parts.path.strip("/")) or "INBOX",
+            tls=tls,
+        )
 
 
 class Video(_Section):

@@ -28,7 +28,7 @@ def to_stderr(stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
-    for noisy in ("waitress", "alembic"):
+    for noisy in ("waitress", "alembic", "imapclient"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

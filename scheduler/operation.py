@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler import rights, suggestions, worker
+from scheduler import polling, rights, suggestions, worker
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid, NotFound
 from scheduler.db import operation
@@ -21,7 +21,7 @@ from scheduler.desk import Desk
 
 __all__ = ["Trouble"]
 
-WORKER, MAILBOX = worker.NAME, "mailbox"
+WORKER, MAILBOX = worker.NAME, polling.NAME
 
 _VERBS: Mapping[str, Callable[[Connection, Sequence[int], datetime], int]] = {
     "retry": operation.try_again,

@@ -8,8 +8,10 @@ mail that was stored but not judged, because the machine stopped in between, is 
 from __future__ import annotations
 
 import logging
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from scheduler import tokens
 from scheduler.core import decisions
@@ -31,6 +33,9 @@ RESEND_PAUSE = timedelta(minutes=1)
 RESENDS = 3  # to one person about one version of the meeting
 KEPT_OF_TOO_LARGE = 65_536
 LEFT_BEHIND = timedelta(minutes=2)  # whoever stored a mail and still lives has judged it by then
+SECONDS_FOR_STORED = 10.0  # then it is time to look for new mail
+FLOOD = 100  # mails of one sender in an hour; those beyond are judged when others have been served
+TRIES = 3  # of judging it again, after which a mail is set aside: it may be what kills us
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +54,68 @@ class Receipt:
 
 def receive(desk: Desk, raw: bytes) -> Receipt:
     """Stores and judges one raw mail (RFC 5322)."""
-    limit = desk.settings.limits.mail_bytes
-    if len(raw) > limit:
-        judgement = Judgement("rejected-too-large", f"more than {limit} bytes")
-        with desk.store.write() as db:
-            _note(db, inbox.store(db, raw[:KEPT_OF_TOO_LARGE], desk.now()), None, judgement)
-        return _receipt(None, judgement)
     with desk.store.write() as db:
-        inbox_id = inbox.store(db, raw, desk.now())
-    return _judge_once(desk, inbox_id, raw)
+        inbox_id = keep(desk, db, raw, len(raw))
+    return judge_kept(desk, inbox_id)
+
+
+def keep(desk: Desk, db: Connection, raw: bytes, size: int, arrived: datetime | None = None) -> int:
+    """Stores a mail of `size` bytes; one that is too large is judged by that, and `raw` may be its beginning."""
+    limit = desk.settings.limits.mail_bytes
+    inbox_id = inbox.store(db, kept_of(desk, raw, size), desk.now(), arrived, inbound.claimed_sender(raw))
+    if size > limit:
+        _note(db, inbox_id, None, Judgement("rejected-too-large", f"more than {limit} bytes"))
+    return inbox_id
+
+
+def kept_of(desk: Desk, raw: bytes, size: int) -> bytes:
+    """What is stored of a mail of `size` bytes."""
+    return raw[:KEPT_OF_TOO_LARGE] if size > desk.settings.limits.mail_bytes else raw
+
+
+def keep_missing(desk: Desk, db: Connection, reason: str) -> int:
+    """A row for a mail that cannot be had, so that a person looks for it."""
+    inbox_id = inbox.store(db, b"", desk.now())
+    _note(db, inbox_id, None, Judgement("quarantined-malformed", reason))
+    return inbox_id
+
+
+def can_wait(desk: Desk, inbox_id: int) -> bool:
+    """Whether the sender of this mail has sent so many that the others come first; `judge_stored` takes it later."""
+    with desk.store.read() as db:
+        return inbox.sent_more_than(db, inbox_id, FLOOD, desk.now() - timedelta(hours=1))
 
 
 def judge_stored(desk: Desk) -> int:
-    """Judges what was stored a while ago and not judged; says how many."""
+    """Judges what was stored a while ago and not judged, for a while; says how many. What fails is tried again."""
     with desk.store.read() as db:
-        left = inbox.unjudged(db, desk.now() - LEFT_BEHIND)
-    for inbox_id, raw in left:
-        _judge_once(desk, inbox_id, raw)
+        left = inbox.unjudged(db, desk.now(), LEFT_BEHIND)
+    end = time.monotonic() + SECONDS_FOR_STORED
+    for count, (inbox_id, tries) in enumerate(left):
+        if time.monotonic() > end:
+            return count
+        with desk.store.write() as db:
+            inbox.count_try(db, inbox_id)  # before it can do harm
+        try:
+            if tries < TRIES:
+                judge_kept(desk, inbox_id)
+            else:
+                _set_aside(desk, inbox_id, f"could not be judged in {TRIES + 1} tries")
+        except SchedulerError:
+            raise
+        except Exception:
+            log.exception("inbox %s: could not be judged", inbox_id)
     return len(left)
 
 
-def _judge_once(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
+def judge_kept(desk: Desk, inbox_id: int) -> Receipt:
     """Judges a stored mail unless that is done. One that breaks the judging is set aside, not tried for ever."""
+    with desk.store.read() as db:
+        kept = inbox.kept(db, inbox_id)
     try:
-        return retrying(lambda: _judge_mail(desk, inbox_id, raw))
+        if kept.outcome:
+            raise inbox.AlreadyJudged
+        return retrying(lambda: _judge_mail(desk, kept))
     except inbox.AlreadyJudged:
         with desk.store.read() as db:
             return Receipt(*inbox.judgement(db, inbox_id))
@@ -80,13 +123,18 @@ def _judge_once(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
         raise  # of the moment (busy), not of the mail
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         log.exception("inbox %s: set aside", inbox_id)
-        judgement = Judgement("quarantined-malformed", f"unreadable ({type(error).__name__})")
-        with desk.store.write() as db:
-            _note(db, inbox_id, None, judgement)
-        return _receipt(None, judgement)
+        return _set_aside(desk, inbox_id, f"unreadable ({type(error).__name__})")
 
 
-def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
+def _set_aside(desk: Desk, inbox_id: int, reason: str) -> Receipt:
+    judgement = Judgement("quarantined-malformed", reason)
+    with suppress(inbox.AlreadyJudged), desk.store.write() as db:
+        _note(db, inbox_id, None, judgement)
+    return _receipt(None, judgement)
+
+
+def _judge_mail(desk: Desk, kept: inbox.Kept) -> Receipt:
+    inbox_id, raw = kept.id, kept.raw
     limits, own = desk.settings.limits, desk.settings.mail
     try:
         mail = inbound.read_mail(
@@ -95,6 +143,7 @@ def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
     except (inbound.Malformed, inbound.TooLarge) as error:
         return _close(desk, inbox_id, None, Judgement("quarantined-malformed", str(error)[:200]))
     address, token = inbound.token_of(mail.recipients, own.from_address) or ("", "")
+    mail = replace(mail, received=_received(mail.received, kept.arrived))
     received = min(mail.received, desk.now()) if mail.received else None
     letter = inbox.Letter(mail.message_id, address, mail.sender, mail.subject, mail.text, received)
     with desk.store.write() as db:
@@ -108,6 +157,16 @@ def _judge_mail(desk: Desk, inbox_id: int, raw: bytes) -> Receipt:
     if sorted_out:
         return _close(desk, inbox_id, found, sorted_out)
     return _judge_calendars(desk, inbox_id, mail, found)
+
+
+def _received(stamped: datetime | None, arrived: datetime | None) -> datetime | None:
+    """When our mail server got a mail: as it stamped it, unless that is after the mailbox had it.
+
+    A stamp from later cannot be our server's: then the topmost Received came with the mail.
+    """
+    if stamped and arrived and stamped > arrived + CLOCK_TOLERANCE:
+        return arrived
+    return stamped or arrived
 
 
 Found = tuple[Meeting, Invitation] | None

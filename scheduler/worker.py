@@ -1,4 +1,4 @@
-"""The worker: hands over what is in the outbox, and judges mail that was stored but not judged.
+"""The worker: hands over what is in the outbox; beside that, in a thread of its own, mail is taken in (`polling`).
 
 Each mail is claimed, handed over, and marked, in this order; a crash in between means that the same bytes are handed
 over again. What the mail server refuses for the moment is tried again with growing pauses for five days; what it
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scheduler import entries, replies
+from scheduler import entries
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
 from scheduler.db import operation, outbox
@@ -24,6 +24,7 @@ from scheduler.db.outbox import Claimed
 from scheduler.desk import Desk
 from scheduler.mail import compose, smtp
 from scheduler.outgoing import load, retrying, save
+from scheduler.polling import Poller
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ SERVER_PAUSE_SECONDS = 30.0
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
 NAME = "worker"
+POLLER_END_SECONDS = 5.0  # for a round to notice that it should end; it may be cut off anywhere
 
 
 class _LeaseLost(Exception):
@@ -42,7 +44,7 @@ class _LeaseLost(Exception):
 
 @dataclass
 class Worker:
-    """Sends for one desk. `stop` ends it between two mails."""
+    """Sends and polls for one desk. `stop` ends it between two mails."""
 
     desk: Desk
     stop: threading.Event
@@ -53,19 +55,30 @@ class Worker:
     def run(self) -> None:
         """Works until `stop` is set."""
         compose.self_test()
+        mail_in = threading.Thread(target=Poller(self.desk, self.stop).run, name="mailbox", daemon=True)
+        mail_in.start()
+        self._send_on_and_on()
+        mail_in.join(POLLER_END_SECONDS)
+
+    def once(self) -> bool:
+        """Takes mail in and does all that is due; False when a mail server is not to be had at the moment."""
+        came_in = Poller(self.desk, self.stop).once()
+        return self._send_due() and came_in
+
+    def _send_on_and_on(self) -> None:
         while not self.stop.is_set():
             try:
-                pause = IDLE_SECONDS if self.once() else SERVER_PAUSE_SECONDS
+                pause = IDLE_SECONDS if self._send_due() else SERVER_PAUSE_SECONDS
             except Exception:  # a fault of the database or of one mail must not end the worker
                 log.exception("worker: trying again in %s seconds", SERVER_PAUSE_SECONDS)
                 pause = SERVER_PAUSE_SECONDS
             self.stop.wait(pause)
 
-    def once(self) -> bool:
-        """Does all that is due; False when the mail server is not to be had at the moment."""
+    def _send_due(self) -> bool:
+        """Hands over all that is due; False when the mail server is not to be had at the moment."""
         self._well = None
         try:
-            return self._work()
+            return self._hand_over()
         except Exception:
             self._well = False
             raise
@@ -82,8 +95,7 @@ class Worker:
             operation.beat(db, NAME, now, well=self._well)
             self._told = now, well
 
-    def _work(self) -> bool:
-        self._judge_left_behind()
+    def _hand_over(self) -> bool:
         self._complete_calendars()
         with smtp.open_transport(self.desk.settings.mail) as transport:
             while not self.stop.is_set():
@@ -94,12 +106,6 @@ class Worker:
                 if not self._well:
                     return False
         return True
-
-    def _judge_left_behind(self) -> None:
-        try:
-            replies.judge_stored(self.desk)
-        except Exception:  # mail in must not stop mail out; it stays stored and is tried again
-            log.exception("worker: stored mail could not be judged")
 
     def _complete_calendars(self) -> None:
         """After an update, a few meetings at a time; once there is nothing left to do, whoever changes one does it."""

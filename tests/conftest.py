@@ -12,6 +12,7 @@ from scheduler import admin, tokens
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
+from tests import letter_box
 from tests.house import Clock, House
 
 
@@ -46,3 +47,10 @@ def house(settings: Settings) -> Iterator[House]:
     store = Store(settings.database.url)
     yield House(Desk(settings, store, tokens.read_key(settings.server.secret_key_file), clock), clock)
     store.close()
+
+
+@pytest.fixture(scope="session")
+def imap_server() -> Iterator[letter_box.Server]:
+    """A real IMAP server, one for all tests."""
+    with letter_box.started() as server:
+        yield server

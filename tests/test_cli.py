@@ -203,7 +203,7 @@ def test_check_has_a_clear_line_for_each_part(ready: Run, monkeypatch: pytest.Mo
     status, output, _ = ready("check")
     assert (status, [line.split(":")[0] for line in output.splitlines()]) == (
         0,
-        ["ok    configuration", "ok    database", "ok    mail server"],
+        ["ok    configuration", "ok    database", "ok    mail server", "ok    mailbox"],
     )
     monkeypatch.setenv("SCHEDULER_MAIL__SMTP_URL", "smtp://user:secret@127.0.0.1:1")
     status, output, _ = ready("check")

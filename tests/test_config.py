@@ -116,6 +116,19 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ("mail", 'from_address = "meet+ings@city.example"'),
         ("mail", 'from_address = "a@b.example, c@d.example"'),
         ("mail", 'from_address = "회의@city.example"'),
+        ("inbox", 'imap_url = "imap://user:password@mail.city.example"'),
+        ("inbox", 'imap_url = "https://user:password@mail.city.example"'),
+        ("inbox", 'imap_url = "imaps://"'),
+        ("inbox", 'imap_url = "imaps://mail.city.example/INBOX"'),
+        ("inbox", 'imap_url = "imaps://user@mail.city.example/INBOX"'),
+        ("inbox", 'imap_url = "imaps://user:pass#word@mail.city.example/INBOX"'),
+        ("inbox", 'imap_url = "imaps://user:password@mail.city.example/INBOX?x"'),
+        ("inbox", 'imap_url = "imaps://user:password@mail.city.example:99999/INBOX"'),
+        ("inbox", 'imap_url = "imaps://us%0d%0aer:password@mail.city.example/INBOX"'),
+        ("inbox", 'imap_url = "imaps://user:pass%00word@mail.city.example/INBOX"'),
+        ("inbox", 'imap_url = "imaps://user:password@mail.city.example/IN%0ABOX"'),
+        ("inbox", 'imap_url = "imaps://user:password@mail.city.example/%ff"'),
+        ("inbox", "poll_seconds = 0"),
         ("video", 'provider = "jitsi"'),
         ("video", 'provider = "carrier-pigeon"'),
         ("limits", "people_per_meeting = 0"),
@@ -139,6 +152,8 @@ def test_a_bad_value_is_refused_by_its_name(tmp_path: Path, section: str, line: 
         ("mail", 'smtp_url = "smtp://127.0.0.1:2525"'),
         ("mail", 'smtp_url = "smtp+starttls://user:p%40ss@mail.city.example:587"'),
         ("mail", 'smtp_url = "smtps://mail.city.example"'),
+        ("inbox", 'imap_url = "imaps://meet%40city.example:p%23ss@mail.city.example:9993/INBOX/Answers"'),
+        ("inbox", 'imap_url = "imap://user:password@localhost"'),
         ("video", 'provider = "jitsi"\nbase_url = "https://meet.city.example"'),
     ],
 )
@@ -192,6 +207,20 @@ def test_the_login_of_the_mail_server_is_decoded() -> None:
     mail = config.Mail(smtp_url="smtps://us%40er:p%40ss@mail.city.example")
     assert mail.smtp_login == ("us@er", "p@ss")
     assert config.Mail().smtp_login is None
+
+
+def test_the_mailbox_is_read_from_its_address_and_never_shown_with_its_password() -> None:
+    account = config.Inbox(imap_url="imaps://meet%40city.example:p%23%25s@mail.city.example/%ED%9A%8C%EC%9D%98").account
+    assert account == config.Account("mail.city.example", 993, "meet@city.example", "p#%s", "회의", True)
+    assert "p#" not in repr(account) + account.name
+    plain = config.Inbox(imap_url="imap://u:p@127.0.0.1:1430").account
+    assert plain == config.Account("127.0.0.1", 1430, "u", "p", "INBOX", False)
+    assert config.Inbox().account is None
+
+
+def test_a_fault_of_an_address_does_not_tell_its_password(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, '[inbox]\nimap_url = "imap://user:hunter2@mail.city.example"')
+    assert "hunter2" not in fault
 
 
 def test_settings_cannot_be_changed() -> None:

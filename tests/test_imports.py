@@ -21,6 +21,8 @@ ONLY_THERE = {
     "sqlalchemy": ["scheduler.db", "migrations"],
     "alembic": ["scheduler.db", "migrations"],
     "smtplib": ["scheduler.mail.smtp"],
+    "imapclient": ["scheduler.mail.imap"],
+    "imaplib": ["scheduler.mail.imap"],
     "flask": ["scheduler.web"],
     "flask_wtf": ["scheduler.web"],
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from scheduler.core.itip import Answer
 from scheduler.core.judging import Claim
@@ -49,11 +49,44 @@ class Waiting:
     waits: bool
 
 
-def store(db: Connection, raw: bytes, now: datetime) -> int:
-    """Keeps the message before anything is made of it."""
-    unknown = ("message_id", "recipient", "sender", "subject", "text", "outcome", "reason", "decision")
-    values = {"recorded_at": now, "raw": raw, "sha256": hashlib.sha256(raw).hexdigest(), "waits": False}
-    return added(db, t.inbox, values | dict.fromkeys(unknown, ""))
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored message as it came. `arrived`: when the mailbox got it, or what was made of that already."""
+
+    id: int
+    raw: bytes
+    arrived: datetime | None
+    outcome: str
+
+
+def store(db: Connection, raw: bytes, now: datetime, arrived: datetime | None = None, sender: str = "") -> int:
+    """Keeps the message before anything is made of it. `arrived`: when the mailbox got it, where there is one."""
+    unknown = ("message_id", "recipient", "subject", "text", "outcome", "reason", "decision")
+    values = {"recorded_at": now, "received": arrived, "raw": raw, "sha256": sha256(raw), "waits": False}
+    return added(db, t.inbox, values | {"sender": sender} | dict.fromkeys(unknown, ""))
+
+
+def sent_more_than(db: Connection, inbox_id: int, limit: int, since: datetime) -> bool:
+    """Whether more than `limit` messages with the sender of this one were stored since then."""
+    i = t.inbox.c
+    sender = select(i.sender).where(i.id == inbox_id, i.sender != "").scalar_subquery()
+    some = select(i.id).where(i.sender == sender, i.recorded_at >= since).limit(limit + 1).subquery()
+    return (db.scalar(select(func.count()).select_from(some)) or 0) > limit
+
+
+def sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def kept(db: Connection, inbox_id: int) -> Kept:
+    i = t.inbox.c
+    return Kept(*db.execute(select(i.id, i.raw, i.received, i.outcome).where(i.id == inbox_id)).one())
+
+
+def with_subject(db: Connection, subject: str) -> bytes | None:
+    """The newest message with exactly this subject, raw."""
+    i = t.inbox.c
+    return db.scalar(select(i.raw).where(i.subject == subject).order_by(i.id.desc()).limit(1))
 
 
 def describe(db: Connection, inbox_id: int, letter: Letter) -> None:
@@ -63,10 +96,13 @@ def describe(db: Connection, inbox_id: int, letter: Letter) -> None:
 
 
 def is_repeat(db: Connection, inbox_id: int, message_id: str, recipient: str) -> bool:
-    """Whether a message with this Message-ID was judged before for the same address."""
+    """Whether a message with this Message-ID, or without one the same bytes, was judged before for the same address."""
     i = t.inbox.c
-    same = (i.message_id == message_id) & (i.recipient == recipient) & (i.id != inbox_id) & (i.outcome != "")
-    return bool(message_id and db.scalar(select(exists().where(same))))
+    same = i.message_id == message_id
+    if not message_id:
+        same = i.sha256 == select(i.sha256).where(i.id == inbox_id).scalar_subquery()
+    judged = (i.recipient == recipient) & (i.id != inbox_id) & (i.outcome != "")
+    return bool(db.scalar(select(exists().where(same, judged))))
 
 
 def judge(
@@ -87,11 +123,20 @@ def judge(
         raise AlreadyJudged
 
 
-def unjudged(db: Connection, before: datetime) -> list[tuple[int, bytes]]:
-    """What was stored until `before` but not judged, oldest first."""
+def unjudged(db: Connection, now: datetime, pause: timedelta) -> list[tuple[int, int]]:
+    """What is stored but not judged, and how often it was tried again: the oldest of each sender, then the next ones.
+
+    `pause` is how long whoever stored it may take to judge it, and doubles with every try.
+    """
     i = t.inbox.c
-    query = select(i.id, i.raw).where(i.outcome == "", i.recorded_at <= before)
-    return [(row.id, row.raw) for row in db.execute(query.order_by(i.id))]
+    turn = func.row_number().over(partition_by=i.sender, order_by=i.id)
+    query = select(i.id, i.tries, i.recorded_at).where(i.outcome == "", i.recorded_at <= now - pause)
+    query = query.order_by(turn, i.id)
+    return [(row.id, row.tries) for row in db.execute(query) if row.recorded_at <= now - pause * 2**row.tries]
+
+
+def count_try(db: Connection, inbox_id: int) -> None:
+    db.execute(update(t.inbox).where(t.inbox.c.id == inbox_id).values(tries=t.inbox.c.tries + 1))
 
 
 def judgement(db: Connection, inbox_id: int) -> tuple[str, int | None, str | None, None, str | None]:

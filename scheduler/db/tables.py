@@ -315,9 +315,42 @@ inbox = Table(
     Column("decision", String(32), nullable=False),
     Column("decided_by", ForeignKey("people.id")),
     Column("decided_at", Instant),
+    Column("tries", Integer, nullable=False, server_default="0"),  # of judging it later, not counting the first
     Index(None, "message_id"),
+    Index(None, "sha256"),
+    Index(None, "sender", "recorded_at"),
     Index(None, "waits"),
     Index(None, "meeting_id"),
+)
+
+# Each mailbox that is or was polled: whose turn it is, and how far they came.
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("last_uid", BigInteger, nullable=False),
+    Column("lease", String(32), nullable=False),  # of the worker that is polling; empty: nobody
+    Column("lease_until", Instant),
+    Column("next_poll_at", Instant, nullable=False),
+    Column("polled_at", Instant),  # when the server last did what we asked
+    Column("failures", Integer, nullable=False),  # one after the other, up to now
+    Column("error", Text, nullable=False),  # of the last poll, if it failed
+)
+
+# Which message of a mailbox is which row of the inbox. Without a row: the server could not give it yet.
+mailbox_messages = Table(
+    "mailbox_messages",
+    metadata,
+    Column("mailbox_id", ForeignKey("mailboxes.id"), primary_key=True),
+    Column("uidvalidity", BigInteger, primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    Column("inbox_id", ForeignKey("inbox.id")),
+    Column("seen", Boolean, nullable=False),  # marked as seen in the mailbox
+    Column("tries", Integer, nullable=False),  # that failed
+    Column("first_try_at", Instant, nullable=False),
+    Index(None, "inbox_id"),
 )
 
 # --- access

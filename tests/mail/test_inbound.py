@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.mail import inbound
 from scheduler.mail.inbound import InboundMail, Malformed, TooLarge, read_mail, token_in, token_of
 
 REPLIES = Path(__file__).parents[1] / "data" / "replies"
@@ -415,3 +416,19 @@ def test_a_multipart_without_its_parts_is_malformed() -> None:
 def test_a_cut_off_mail_is_read_as_far_as_it_goes() -> None:
     raw = (REPLIES / "single-accepted.eml").read_bytes()
     assert read(raw[: raw.index(b"END:VEVENT")]).calendars[0].method == "REPLY"
+
+
+@pytest.mark.parametrize(
+    ("raw", "sender"),
+    [
+        (b"To: b@y.example\r\nFrom: Desk <Desk@X.example>\r\n\r\n", "desk@x.example"),
+        (b"FROM:\r\n a@x.example\r\n\r\n", "a@x.example"),
+        (b"From: =?utf-8?q?a=0d=0ab?= <a@x.example>\n\n", "a@x.example"),
+        (b"Subject: from: a@x.example\r\n\r\n", ""),
+        (b"From: \xff\xfe nobody\r\n\r\n", ""),
+        (b"", ""),
+        (b"from:" * 100_000, ""),
+    ],
+)
+def test_the_claimed_sender_is_good_enough_to_be_counted(raw: bytes, sender: str) -> None:
+    assert inbound.claimed_sender(raw) == sender
