@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from werkzeug.wsgi import wrap_file
 
 from scheduler import feeds, meetings
-from scheduler.core.errors import Invalid
+from scheduler.core.errors import Invalid, NotFound
 from scheduler.feeds import Edition
+from scheduler.web import security
 from scheduler.web.choices import city_options, field_options
 from scheduler.web.forms import Form
 from scheduler.web.reader import desk, directory, language, person, sentence
@@ -29,7 +30,11 @@ Page = str | tuple[str, int]
 @public
 def calendar(token: str) -> Response:
     """The secret is the address: no sign-in, no cookie, and nothing that depends on who asks."""
-    edition, content = feeds.read(desk(), token, _is_news)
+    try:
+        edition, content = feeds.read(desk(), token, _is_news)
+    except NotFound:
+        security.count_wrong_token()
+        raise
     response = Response(status=304) if content is None else _whole(content)
     response.set_etag(edition.etag)
     response.last_modified = edition.changed

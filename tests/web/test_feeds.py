@@ -120,7 +120,8 @@ def test_a_revoked_address_is_like_one_that_never_was_d07(client, path, house) -
     revoked, random = ask(client, path), ask(client, f"/feeds/{'q' * 53}.ics")
     assert revoked.status_code == random.status_code == 404
     assert revoked.data == random.data
-    assert dict(revoked.headers) == dict(random.headers)
+    alike = [{k: v for k, v in answer.headers.items() if k != "X-Request-ID"} for answer in (revoked, random)]
+    assert alike[0] == alike[1]
 
 
 def test_a_token_is_good_for_one_purpose_d06(client, path, house) -> None:

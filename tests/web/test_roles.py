@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from scheduler import access, admin, mailbox, reviews, tokens
+from scheduler import access, admin, feeds, mailbox, reviews, tokens
 from scheduler.core.meeting import Meeting
 from scheduler.db import access as rows
 from scheduler.db import tables as t
@@ -39,6 +39,13 @@ EMAILS = {
     "operator": "operator@gwangjin.example",
 }
 TABLE = """
+GET   /api/v1/feeds                                            401     401     200     200     200     200
+POST  /api/v1/feeds                                            401     401     201     201     201     201
+DELETE /api/v1/feeds/<feed_id>                                  401     401     204     404     404     204
+GET   /feeds/<token>.ics                                       200     200     200     200     200     200
+GET   /settings/feeds                                      sign-in sign-in     200     200     200     200
+POST  /settings/feeds                                          401     401     200     200     200     200
+POST  /settings/feeds/<feed_id>/revocation                     401     401     303     404     404     303
 GET   /                                                       sign-in sign-in     200     200     200     200
 GET   /api/v1/calendar.ics                                        401     401     200     200     200     200
 GET   /api/v1/cities                                              401     401     200     200     200     200
@@ -80,19 +87,19 @@ POST  /api/v1/review/<review_id>/decision                         401     401   
 POST  /api/v1/slots                                               401     401     200     200     200     200
 POST  /i/<token>/answer                                           303     303     303     303     303     303
 POST  /mailbox/<message_id>/answer                                303     303     303     303     303     303
-POST  /meetings                                               sign-in sign-in     303     303     303     303
-POST  /meetings/<meeting_id>                                  sign-in sign-in     422     403     404     422
-POST  /meetings/<meeting_id>/answers                          sign-in sign-in     303     303     404     303
-POST  /meetings/<meeting_id>/cancellation                     sign-in sign-in     303     403     404     303
-POST  /meetings/<meeting_id>/invitations/<invitation_id>/mail sign-in sign-in     303     403     404     303
-POST  /meetings/<meeting_id>/slots                            sign-in sign-in     422     403     404     422
-POST  /meetings/slots                                         sign-in sign-in     422     422     422     422
-POST  /operation/mails/<mail_id>/remedy                       sign-in sign-in     404     404     404     303
-POST  /review/<review_id>/decision                            sign-in sign-in     303     403     404     303
-POST  /settings/language                                      sign-in sign-in     303     303     303     303
+POST  /meetings                                                   401     401     303     303     303     303
+POST  /meetings/<meeting_id>                                      401     401     422     403     404     422
+POST  /meetings/<meeting_id>/answers                              401     401     303     303     404     303
+POST  /meetings/<meeting_id>/cancellation                         401     401     303     403     404     303
+POST  /meetings/<meeting_id>/invitations/<invitation_id>/mail     401     401     303     403     404     303
+POST  /meetings/<meeting_id>/slots                                401     401     422     403     404     422
+POST  /meetings/slots                                             401     401     422     422     422     422
+POST  /operation/mails/<mail_id>/remedy                           401     401     404     404     404     303
+POST  /review/<review_id>/decision                                401     401     303     403     404     303
+POST  /settings/language                                          401     401     303     303     303     303
 POST  /sign-in                                                    200     200     200     200     200     200
 POST  /sign-in/<token>                                            303     303     303     303     303     303
-POST  /sign-out                                               sign-in sign-in sign-in sign-in sign-in sign-in
+POST  /sign-out                                               sign-in sign-in sign-in sign-in     sign-in     sign-in
 """
 
 
@@ -179,6 +186,8 @@ def _prepared(house: House) -> Stage:
         "invitation": tokens.derived(desk.key, tokens.LINK, house.invitation(meeting, BAT)),
         "sign_in": access.new_sign_in_link(desk, EMAILS["host"]).rpartition("/")[2],
     }
+    made = feeds.create(desk, house.person(), "city", "gwangjin", "")
+    values |= {"feed_id": str(made.feed.id), "feed": made.url.rpartition("/")[2].removesuffix(".ics")}
     return Stage(desk, create_app(desk=desk), meeting, values, cookies, bearers)
 
 
@@ -197,6 +206,8 @@ MEETING = {
 SLOTS = {"cities": ["gwangjin", "ulaanbaatar"], "from": "2027-03-01", "to": "2027-03-02", "duration_minutes": 60}
 PERSON = {"name": "New desk", "email": "new@gwangjin.example", "city": "gwangjin", "language": "ko", "role": "contact"}
 SENT: dict[str, Callable[[], dict[str, Any]]] = {
+    f"POST {API}/feeds": lambda: _json({"city": "gwangjin"}),
+    "POST /settings/feeds": lambda: {"data": {"kind": "city", "city": "gwangjin"}},
     f"POST {API}/people": lambda: _json(PERSON),
     f"POST {API}/slots": lambda: _json(SLOTS),
     f"POST {API}/meetings": lambda: _json(MEETING | {"host": "gwangjin"}),
@@ -231,7 +242,7 @@ def routes(app: Flask) -> list[tuple[str, str]]:
 
 
 def path_of(stage: Stage, rule: str) -> str:
-    token = stage.values["sign_in" if rule.startswith("/sign-in") else "invitation"]
+    token = stage.values[{"/sign-in": "sign_in", "/feeds": "feed"}.get(rule.partition("/<")[0], "invitation")]
     return re.sub(r"<(\w+)>", lambda found: {**stage.values, "token": token}[found[1]], rule)
 
 
@@ -298,7 +309,7 @@ def test_everybody_gets_what_the_table_says(
 def test_what_is_of_others_looks_like_what_is_not_there(stage: Stage, method: str, rule: str) -> None:
     """A02, A03."""
     theirs = ask(stage, method, rule, "stranger")
-    values = stage.values | dict.fromkeys(("meeting_id", "review_id", "mail_id"), "99999")
+    values = stage.values | dict.fromkeys(("meeting_id", "review_id", "mail_id", "feed_id"), "99999")
     nothing = ask(replace(stage, values=values), method, rule, "stranger")
     assert (nothing.status_code, _steady(nothing.text)) == (404, _steady(theirs.text))
     kept = ("Content-Type", "Cache-Control", "Vary")
