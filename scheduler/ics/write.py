@@ -20,10 +20,10 @@ from scheduler.core.itip import PARTSTAT_OF
 from scheduler.core.meeting import CHAIR, Invitation, Meeting, Message, Occasion
 from scheduler.core.words import clean_line, clean_text
 from scheduler.ics.lines import Line, read_lines
+from scheduler.ics.texts import mail_address, one_line, parameter, plain_text, uri
 from scheduler.ics.timezones import vtimezone
 
 PRODID = "-//Sister City Meetings//Scheduler//EN"
-CN_LENGTH = 200
 
 # An observer may answer like everybody else; NON-PARTICIPANT would take the buttons away.
 _ROLES = {
@@ -57,8 +57,8 @@ class CalendarText:
 def itip_object(message: Message, organizer_address: str, organizer_name: str, text: CalendarText) -> bytes:
     """The calendar object of one mail: METHOD:REQUEST or CANCEL, with the receiver as its only ATTENDEE."""
     meeting = message.meeting
-    zone = _zone_of([meeting])
-    event = _event(meeting, text, message.sequence, message.dtstamp, _on_the_clock(meeting, zone))
+    zone = zone_of([meeting])
+    event = _event(meeting, text, message.sequence, message.dtstamp, on_the_clock(meeting, zone))
     # RFC 5546 3.2.5: STATUS:CANCELLED says that nobody meets, so who is only taken off the list must not be told that.
     if message.occasion is not Occasion.REMOVED:
         event.add("status", "CANCELLED" if message.method == "CANCEL" else "CONFIRMED")
@@ -79,21 +79,21 @@ def publish(
     ordered = sorted(entries, key=lambda entry: (entry[0].start, entry[0].uid))
     meetings = [meeting for meeting, _ in ordered]
     timezones = {
-        zone: _zone_of([meeting for meeting in meetings if meeting.zone == zone])
+        zone: zone_of([meeting for meeting in meetings if meeting.zone == zone])
         for zone in sorted({meeting.zone for meeting in meetings})
     }
     events = [_published(meeting, text, timezones[meeting.zone]) for meeting, text in ordered]
     for event in events:
         _add_person(event, "organizer", organizer_address, organizer_name)
     calendar = _calendar("PUBLISH")
-    if title := _line(name):
+    if title := one_line(name):
         calendar.add("name", title)
         calendar.add("x-wr-calname", title)
     return _bytes(calendar, filter(None, timezones.values()), events)
 
 
 def _published(meeting: Meeting, text: CalendarText, zone: Timezone | None) -> Event:
-    event = _event(meeting, text, meeting.sequence, meeting.changed_at, _on_the_clock(meeting, zone))
+    event = _event(meeting, text, meeting.sequence, meeting.changed_at, on_the_clock(meeting, zone))
     event.add("status", "CANCELLED" if meeting.status == "cancelled" else "CONFIRMED")
     return event
 
@@ -164,18 +164,18 @@ def _event(meeting: Meeting, text: CalendarText, sequence: int, dtstamp: datetim
 
 def _add_text(event: Event, text: CalendarText) -> None:
     texts = {
-        "summary": _line(text.summary),
-        "description": _text(text.description),
-        "location": _line(text.location),
-        "url": _uri(text.url),
-        "categories": [category for given in text.categories if (category := _line(given))],
+        "summary": one_line(text.summary),
+        "description": plain_text(text.description),
+        "location": one_line(text.location),
+        "url": uri(text.url),
+        "categories": [category for given in text.categories if (category := one_line(given))],
     }
     for name, value in texts.items():
         if value:
             event.add(name, value)
-    if join_url := _uri(text.join_url):
+    if join_url := uri(text.join_url):
         params = Parameters({"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
-        if label := _parameter(text.join_label):
+        if label := parameter(text.join_label):
             params["LABEL"] = label
         event.add("conference", join_url, parameters=params)
 
@@ -187,7 +187,7 @@ def _add_attendee(event: Event, invitation: Invitation, *, may_answer: bool) -> 
         "CUTYPE": "INDIVIDUAL",
         "ROLE": _ROLES[invitee.role],
         "PARTSTAT": partstat,
-        "LANGUAGE": _parameter(invitee.language),
+        "LANGUAGE": parameter(invitee.language),
     }
     if may_answer and partstat == "NEEDS-ACTION":
         params["RSVP"] = "TRUE"
@@ -195,8 +195,8 @@ def _add_attendee(event: Event, invitation: Invitation, *, may_answer: bool) -> 
 
 
 def _add_person(event: Event, role: str, address: str, name: str, params: Mapping[str, str] | None = None) -> None:
-    cn = {"CN": shown} if (shown := _parameter(name)) else {}
-    event.add(role, f"mailto:{_address(address)}", parameters={**cn, **(params or {})})
+    cn = {"CN": shown} if (shown := parameter(name)) else {}
+    event.add(role, f"mailto:{mail_address(address)}", parameters={**cn, **(params or {})})
 
 
 def _bytes(calendar: Calendar, timezones: Iterable[Timezone], events: Iterable[Event]) -> bytes:
@@ -208,16 +208,16 @@ def _bytes(calendar: Calendar, timezones: Iterable[Timezone], events: Iterable[E
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def _zone_of(meetings: Sequence[Meeting]) -> Timezone | None:
+def zone_of(meetings: Sequence[Meeting]) -> Timezone | None:
     """The VTIMEZONE for meetings of one zone; None when they are all to be written in UTC."""
-    on_the_clock = [meeting for meeting in meetings if _is_plain(meeting)]
-    if not on_the_clock:
+    plain = [meeting for meeting in meetings if _is_plain(meeting)]
+    if not plain:
         return None
-    since, until = min(m.start for m in on_the_clock), max(m.end for m in on_the_clock)
+    since, until = min(m.start for m in plain), max(m.end for m in plain)
     return vtimezone(meetings[0].zone, since, until)
 
 
-def _on_the_clock(meeting: Meeting, zone: Timezone | None) -> str | None:
+def on_the_clock(meeting: Meeting, zone: Timezone | None) -> str | None:
     """The TZID to write the meeting's times with; None for UTC."""
     return meeting.zone if zone is not None and _is_plain(meeting) else None
 
@@ -226,56 +226,18 @@ def _is_plain(meeting: Meeting) -> bool:
     """Whether both times exist exactly once on the clock: readers differ about an hour that comes twice."""
     try:
         for instant in (meeting.start, meeting.end):
-            zones.to_instant(_wall(instant, meeting.zone), meeting.zone)
+            zones.to_instant(wall_of(instant, meeting.zone), meeting.zone)
     except Invalid:
         return False
     return True
 
 
-def _wall(instant: datetime, zone: str) -> datetime:
+def wall_of(instant: datetime, zone: str) -> datetime:
     return zones.to_local(instant, zone).replace(tzinfo=None)
 
 
 def _add_time(event: Event, name: str, instant: datetime, zone: str | None) -> None:
     if zone:
-        event.add(name, _wall(instant, zone), parameters={"TZID": zone})
+        event.add(name, wall_of(instant, zone), parameters={"TZID": zone})
     else:
         event.add(name, instant.astimezone(UTC))
-
-
-# -- texts: cleaned again here, whoever wrote them ---------------------------------------------------------------------
-
-
-def _line(text: str) -> str:
-    return clean_line(_encodable(text))
-
-
-def _text(text: str) -> str:
-    return clean_text(_encodable(text))
-
-
-def _uri(text: str) -> str:
-    return "".join(_text(text).split())
-
-
-def _parameter(text: str) -> str:
-    """A parameter's value, with the two characters replaced that readers disagree about.
-
-    A straight quotation mark cannot stand in one, and its RFC 6868 form is shown as it is by many; a backslash means
-    nothing there, but some take it as an escape, and the next parameter with it.
-    """
-    return _line(text).replace('"', "”").replace("\\", "/")[:CN_LENGTH]
-
-
-def _address(email: str) -> str:
-    """The address with its domain as an A-label (RFC 5890); the local part keeps its case."""
-    local, _, domain = _uri(email).rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
-        return f"{local}@{domain}"
-
-
-def _encodable(text: str) -> str:
-    """Without lone surrogates, which JSON can carry and UTF-8 cannot."""
-    return text.encode("utf-8", "ignore").decode("utf-8")
