@@ -46,7 +46,9 @@ def test_an_entry_is_what_an_export_says(meeting) -> None:
     assert made.zone == ("" if meeting in (TWICE, CAIRO) else meeting.zone)
 
 
-TEXT = st.text(max_size=200) | st.sampled_from(['a;b,c\\d"e^', "긴 제목 " * 30, "x\r\nBEGIN:VALARM", "\\n\\N", ":", "a" * 75])
+TEXT = st.text(max_size=200) | st.sampled_from(
+    ['a;b,c\\d"e^', "긴 제목 " * 30, "x\r\nBEGIN:VALARM", "\\n\\N", ":", "a" * 75]
+)
 
 
 @given(summary=TEXT, description=TEXT, location=TEXT, url=TEXT, category=TEXT, join=TEXT, label=TEXT)
