@@ -20,6 +20,7 @@ from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import Draft, Invitee
 from scheduler.core.slots import STEPS
 from scheduler.core.words import Wording
+from scheduler.feeds import KINDS as FEED_KINDS
 from scheduler.suggestions import Wanted
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -164,6 +165,25 @@ class AnswerBody(Body):
 
 class DecisionBody(Body):
     decision: Literal["same-person", "invite", "apply", "no", "done"]
+
+
+class FeedBody(Body):
+    """Exactly one of the four; each is narrowed to meetings in which the caller's city takes part."""
+
+    city: Code | None = None
+    field: Code | None = None
+    partnership: Annotated[
+        Code | list[Code] | None, Field(description="The partner city of the caller's city, or the two cities")
+    ] = None
+    person: Annotated[str | None, Field(description="E-mail address")] = None
+    language: Language | None = None
+
+    def wanted(self) -> tuple[str, str | list[str]]:
+        """Kind and key; raises Invalid unless there is exactly one."""
+        given = {kind: key for kind in FEED_KINDS if (key := getattr(self, kind)) is not None}
+        if len(given) != 1:
+            raise Invalid(Fault("", "one-feed"))
+        return next(iter(given.items()))
 
 
 class CityQuery(Body):

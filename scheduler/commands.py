@@ -16,6 +16,7 @@ from scheduler import (
     admin,
     bodies,
     config,
+    entries,
     example,
     exports,
     representations,
@@ -47,7 +48,10 @@ def prepare(settings: Settings) -> Desk:
     store = Store(settings.database.url)
     store.upgrade()
     store.close()
-    return Desk.open(settings)
+    desk = Desk.open(settings)
+    while entries.complete(desk, limit=500):
+        pass
+    return desk
 
 
 def database_file(settings: Settings) -> Path:

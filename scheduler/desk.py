@@ -1,10 +1,10 @@
-"""What every action works with: the settings, the database, the server's key, and the clock."""
+"""What every action works with: the settings, the database, the server's key, the clock, and finished calendars."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from scheduler import tokens
@@ -15,6 +15,7 @@ from scheduler.core.meeting import Invitation, Invitee
 from scheduler.db import directory
 from scheduler.db.engine import Store
 from scheduler.mail.compose import Addressed, Sender
+from scheduler.shelf import Shelf
 
 
 def utc_now() -> datetime:
@@ -27,6 +28,7 @@ class Desk:
     store: Store
     key: bytes
     clock: Callable[[], datetime] = utc_now
+    shelf: Shelf = field(default_factory=Shelf)
 
     @classmethod
     def open(cls, settings: Settings) -> Desk:

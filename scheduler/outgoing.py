@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from scheduler import entries as calendar
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
@@ -66,6 +67,7 @@ def retrying(step: Callable[[], Result]) -> Result:
 def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = None) -> Meeting:
     """Saves the changed meeting and its mail, and whatever `also` writes, or nothing. Raises Overtaken."""
     entries, unheard = _render(desk, before, decision)
+    shown = calendar.change(desk, before.directory, decision.meeting, before.meeting)
     now = desk.now()
     with desk.store.write() as db:
         if decision.messages and outbox.left(db, before.meeting.id) != before.left:
@@ -75,17 +77,20 @@ def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = Non
         outbox.withdraw(db, unheard, now)
         if also:
             also(db)
+        calendar.save(db, shown, now)
     return decision.meeting
 
 
 def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Connection, Meeting], None]) -> Meeting:
     """Saves a new meeting and its mail, and whatever `also` writes, or nothing."""
     entries, _ = _render(desk, before, decision)
+    shown = calendar.change(desk, before.directory, decision.meeting)
     now = desk.now()
     with desk.store.write() as db:
         meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
         outbox.add(db, entries, now)
         also(db, decision.meeting)
+        calendar.save(db, shown, now)
     return decision.meeting
 
 

@@ -19,6 +19,7 @@ from scheduler.core.cities import Field as CooperationField
 from scheduler.core.errors import Invalid, SchedulerError, TooMany
 from scheduler.core.meeting import Invitation, Meeting
 from scheduler.core.slots import Excluded, Slot, Suggestions
+from scheduler.feeds import Listed
 from scheduler.meetings import Delivery
 from scheduler.reviews import Review
 
@@ -179,6 +180,27 @@ class ReviewsAnswer(Answered):
     reviews: list[ReviewAnswer]
 
 
+class NewFeedAnswer(Answered):
+    id: int
+    url: Annotated[str, Field(description="The secret address; shown once, only a hash of it is stored")]
+
+
+class FeedAnswer(Answered):
+    id: int
+    city: str | None = None
+    field: str | None = None
+    partnership: list[str] | None = None
+    person: Annotated[int | None, Field(description="Number of the person")] = None
+    name: Annotated[str, Field(description="In the caller's language")]
+    owner: str
+    language: str
+    created_at: Utc
+
+
+class FeedsAnswer(Answered):
+    feeds: list[FeedAnswer]
+
+
 class DecidedAnswer(Answered):
     id: int
     decision: str
@@ -324,6 +346,26 @@ def represent_person(person: Person) -> dict[str, Any]:
 
 def represent_room(room: Room, language: str) -> dict[str, Any]:
     return RoomAnswer(code=room.code, city=room.city, name=room.name.read_in(language)).model_dump()
+
+
+def represent_feeds(listed: Iterable[Listed]) -> dict[str, Any]:
+    """The body of `GET /feeds`; never with an address."""
+    return FeedsAnswer(feeds=[_feed(entry) for entry in listed]).model_dump()
+
+
+def _feed(entry: Listed) -> FeedAnswer:
+    feed = entry.feed
+    keys: dict[str, Any] = {"partnership": feed.key.split("+")}
+    if feed.kind == "person":
+        keys["person"] = int(feed.key)
+    return FeedAnswer(
+        id=feed.id,
+        name=entry.name,
+        owner=entry.owner,
+        language=feed.language,
+        created_at=utc(feed.created_at),
+        **{feed.kind: keys.get(feed.kind, feed.key)},
+    )
 
 
 def represent_reviews(reviews: Iterable[Review]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from scheduler import replies
+from scheduler import entries, replies
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
 from scheduler.db import outbox
@@ -31,6 +31,7 @@ GIVE_UP = timedelta(days=5)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
+_CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
 
 
 class _LeaseLost(Exception):
@@ -43,6 +44,7 @@ class Worker:
 
     desk: Desk
     stop: threading.Event
+    _calendars_complete: bool = False
 
     def run(self) -> None:
         """Works until `stop` is set."""
@@ -58,6 +60,7 @@ class Worker:
     def once(self) -> bool:
         """Does all that is due; False when the mail server is not to be had at the moment."""
         self._judge_left_behind()
+        self._complete_calendars()
         with smtp.open_transport(self.desk.settings.mail) as transport:
             while not self.stop.is_set():
                 claimed, lease = self._claim()
@@ -72,6 +75,15 @@ class Worker:
             replies.judge_stored(self.desk)
         except Exception:  # mail in must not stop mail out; it stays stored and is tried again
             log.exception("worker: stored mail could not be judged")
+
+    def _complete_calendars(self) -> None:
+        """After an update, a few meetings at a time; once there is nothing left to do, whoever changes one does it."""
+        try:
+            if not self._calendars_complete:
+                self._calendars_complete = entries.complete(self.desk, limit=_CALENDAR_ENTRIES) == 0
+        except Exception:  # feeds are right without it, only slower; mail must not wait for them
+            log.exception("worker: calendar entries could not be completed")
+            self._calendars_complete = True
 
     def _claim(self) -> tuple[Claimed | None, str]:
         lease = secrets.token_hex(8)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from scheduler.core.cities import City, Closure, Directory, Field, Objective, Partnership, Person, Room, Topic
 from scheduler.core.meeting import email_key
 from scheduler.core.words import Wording
+from scheduler.db import feeds
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -168,7 +169,7 @@ def change_language(db: Connection, person_id: int, language: str) -> None:
 
 
 def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datetime) -> None:
-    """Disables the person, hands their meetings over, and ends their sessions, links and tokens."""
+    """Disables the person, hands their meetings over, and ends their sessions, links, tokens and feeds."""
     db.execute(update(t.people).where(t.people.c.id == person_id).values(disabled_at=now))
     db.execute(update(t.meetings).where(t.meetings.c.owner_id == person_id).values(owner_id=hand_over_to))
     db.execute(t.web_sessions.delete().where(t.web_sessions.c.person_id == person_id))
@@ -176,3 +177,4 @@ def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datet
     tokens = t.api_tokens
     open_tokens = (tokens.c.person_id == person_id) & tokens.c.revoked_at.is_(None)
     db.execute(update(tokens).where(open_tokens).values(revoked_at=now))
+    feeds.revoke_of_person(db, person_id, now)

@@ -101,6 +101,11 @@ def find(
     return query.order_by(*order).limit(limit)
 
 
+def with_ids(ids: Sequence[int]) -> Select[Any]:
+    """The query of the meetings with these numbers, in the order of their numbers."""
+    return select(t.meetings).where(t.meetings.c.id.in_(ids)).order_by(t.meetings.c.id)
+
+
 def _takes_part(condition: Any) -> Any:
     return exists().where(t.participations.c.meeting_id == t.meetings.c.id, condition)
 

@@ -75,6 +75,8 @@ cities = Table(
     Column("hours", JSON, nullable=False),  # seven lists of [start, end) in local minutes, Monday first
     Column("profile", JSON, nullable=False),
     Column("position", Integer, nullable=False),
+    # Rises with each change of a meeting in which the city takes part: seconds since 1970, none of them twice.
+    Column("calendar_stamp", BigInteger, nullable=False, server_default="0"),
 )
 
 closures = Table(
@@ -361,4 +363,32 @@ requests = Table(
     Column("meeting_id", ForeignKey("meetings.id"), nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
+)
+
+# --- feeds
+
+# Each meeting as a VEVENT in each language, made when it changes. `made_by` names all else that the bytes depend on.
+calendar_entries = Table(
+    "calendar_entries",
+    metadata,
+    Column("meeting_id", ForeignKey("meetings.id"), primary_key=True),
+    Column("language", String(2), primary_key=True),
+    Column("zone", String(64), nullable=False),  # TZID that it needs a VTIMEZONE for; empty: it is in UTC
+    Column("made_by", String(16), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # city, field, partnership, person
+    Column("key", String(130), nullable=False),  # slug, code, two slugs with "+" between, number of the person
+    Column("city", ForeignKey("cities.slug"), nullable=False),  # only meetings in which it takes part
+    Column("language", String(2), nullable=False),
+    Column("owner_id", ForeignKey("people.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Index(None, "city"),
 )

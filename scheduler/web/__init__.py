@@ -22,6 +22,7 @@ from scheduler.web import (
     cities,
     clocks,
     failures,
+    feeds,
     health,
     invitation,
     mailbox,
@@ -36,7 +37,20 @@ from scheduler.web import (
     settings as own_settings,
 )
 
-BLUEPRINTS = (agenda, sign_in, proposal, meetings, invitation, review, cities, own_settings, mailbox, health, api)
+BLUEPRINTS = (
+    agenda,
+    sign_in,
+    proposal,
+    meetings,
+    invitation,
+    review,
+    cities,
+    own_settings,
+    feeds,
+    mailbox,
+    health,
+    api,
+)
 
 
 class RowNumber(IntegerConverter):

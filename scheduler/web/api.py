@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, request
 
-from scheduler import admin, answers, bodies, booking, exports, meetings, reviews, suggestions
+from scheduler import admin, answers, bodies, booking, exports, feeds, meetings, reviews, suggestions
 from scheduler import representations as shown
 from scheduler.core.cities import Directory
 from scheduler.core.errors import Outdated
@@ -139,6 +139,30 @@ def export_meeting(meeting_id: int) -> Response:
 @call("GET", "/calendar.ics", "Meetings as iCalendar, METHOD:PUBLISH", query=bodies.CalendarQuery, gives=CALENDAR)
 def export_calendar(query: bodies.CalendarQuery) -> Response:
     return _calendar(exports.calendar_ics(desk(), caller(), query.city, query.field, language()), "calendar.ics")
+
+
+@call(
+    "POST", "/feeds", "Makes the secret address of a calendar feed",
+    takes=bodies.FeedBody, gives=shown.NewFeedAnswer, status=201,
+)  # fmt: skip
+def create_feed(body: bodies.FeedBody) -> Any:
+    """Meetings in which the caller's city takes part: with a city, in a field, of a partnership, or of a person.
+
+    Confidential ones appear as busy time. The address is shown this once.
+    """
+    made = feeds.create(desk(), caller(), *body.wanted(), body.language or "")
+    return {"id": made.feed.id, "url": made.url}
+
+
+@call("GET", "/feeds", "Feeds of the meetings of the caller's city", gives=shown.FeedsAnswer)
+def list_feeds() -> Any:
+    return shown.represent_feeds(feeds.listing(desk(), caller()))
+
+
+@call("DELETE", "/feeds/<int(max=9223372036854775807):feed_id>", "Revokes a feed at once", status=204)
+def revoke_feed(feed_id: int) -> Response:
+    feeds.revoke(desk(), caller(), feed_id)
+    return Response(status=204)
 
 
 @call("GET", "/review", "Inbound mail that waits for a person", gives=shown.ReviewsAnswer)

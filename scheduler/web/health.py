@@ -30,7 +30,8 @@ def ready() -> Response:
 @blueprint.get("/robots.txt")
 @public
 def robots() -> Response:
-    return _plain("User-agent: *\nDisallow: /", 200)
+    """Crawlers stay out; calendar services, which ask here too, may fetch the feeds they were given."""
+    return _plain("User-agent: *\nAllow: /feeds/\nDisallow: /", 200)
 
 
 def _plain(text: str, status: int) -> Response:

@@ -28,6 +28,7 @@ PUBLIC = {
     "mailbox.show",
     "mailbox.download",
     "mailbox.answer",
+    "feeds.calendar",
     "health.live",
     "health.ready",
     "health.robots",
