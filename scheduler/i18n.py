@@ -58,8 +58,15 @@ def text(language: str, key: str, /, **values: Any) -> str:
 
 def html(language: str, key: str, /, **values: Any) -> Markup:
     """As `text`, for HTML: the sentence and every value are escaped (Markup values stand as they are)."""
+    if not values:
+        return _fixed_html(language, key)
     sentence = escape(_form(language, key, values))
     return Markup(str(sentence).format(**{name: escape(value) for name, value in values.items()}))
+
+
+@cache
+def _fixed_html(language: str, key: str) -> Markup:
+    return Markup(str(escape(_form(language, key, {}))).format())
 
 
 def has(language: str, key: str) -> bool:
