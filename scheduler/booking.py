@@ -29,11 +29,10 @@ def _nothing(meeting: Meeting, directory: Directory) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A request that may be repeated and shall act once. `digest` tells its body; `represent` makes the answer kept."""
+    """A request that may be repeated and shall act once. `digest` tells its body."""
 
     key: str
     digest: str
-    represent: Callable[[Meeting, Directory], bytes] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,14 @@ class _Repeated(Exception):
     pass
 
 
-def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None = None) -> Booked:
-    """A confirmed meeting with its invitations on their way.
+def create(
+    desk: Desk,
+    actor: Person,
+    draft: Draft,
+    request: RequestKey | None = None,
+    represent: Callable[[Meeting, Directory], bytes] = _nothing,
+) -> Booked:
+    """A confirmed meeting with its invitations on their way. `represent` makes the answer, which is kept with the key.
 
     Raises Invalid, Forbidden when the actor may not host for that city, RoomTaken.
     """
@@ -74,7 +79,7 @@ def create(desk: Desk, actor: Person, draft: Draft, request: RequestKey | None =
         chair=as_invitee(owner),
         invite=desk.new_invitation,
     )
-    answer = request.represent(decision.meeting, directory) if request else b""
+    answer = represent(decision.meeting, directory)
 
     def remember(db: Connection, meeting: Meeting) -> None:
         _count_mails(db, desk, actor, decision)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from babel import Locale
@@ -58,7 +58,15 @@ def text(language: str, key: str, /, **values: Any) -> str:
 
 def html(language: str, key: str, /, **values: Any) -> Markup:
     """As `text`, for HTML: the sentence and every value are escaped (Markup values stand as they are)."""
-    return Markup(escape(_form(language, key, values))).format(**values)
+    if not values:
+        return _fixed_html(language, key)
+    sentence = escape(_form(language, key, values))
+    return Markup(str(sentence).format(**{name: escape(value) for name, value in values.items()}))
+
+
+@cache
+def _fixed_html(language: str, key: str) -> Markup:
+    return Markup(str(escape(_form(language, key, {}))).format())
 
 
 def has(language: str, key: str) -> bool:
@@ -72,11 +80,13 @@ def _form(language: str, key: str, values: dict[str, Any]) -> str:
     return entry.get(Locale.parse(language).plural_form(values["n"]), entry["other"])
 
 
+@lru_cache(maxsize=4096)
 def full_date(language: str, day: date) -> str:
     """A date with its year and weekday, as an official letter writes it."""
     return format_date(day, _DATE_PATTERNS[language], locale=language)
 
 
+@lru_cache(maxsize=4096)
 def short_date(language: str, day: date) -> str:
     """A date without its year, with its weekday."""
     return format_date(day, _SHORT_DATE_PATTERNS[language], locale=language)

@@ -87,7 +87,7 @@ def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Con
     now = desk.now()
     with desk.store.write() as db:
         meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
-        outbox.add(db, entries, now)
+        outbox.add_first(db, entries, now)
         also(db, decision.meeting)
         calendar.save(db, shown, now)
     return decision.meeting

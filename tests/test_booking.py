@@ -9,8 +9,9 @@ from email.message import EmailMessage
 import pytest
 
 from scheduler import admin, booking, exports, meetings
+from scheduler.core.cities import Directory
 from scheduler.core.errors import Conflict, Forbidden, Invalid, MeetingCancelled, NotFound, Outdated, RoomTaken
-from scheduler.core.meeting import Draft
+from scheduler.core.meeting import Draft, Meeting
 from scheduler.core.words import Wording
 from scheduler.meetings import Filter
 from tests.house import AYLIN, BAT, JOHN, KIM, START, House, calendar_of, parsed
@@ -212,9 +213,12 @@ def test_a_cancelled_meeting_frees_its_room(house: House) -> None:
 
 
 def test_one_request_key_makes_one_meeting(house: House) -> None:
-    key = booking.RequestKey("k1", "digest", lambda meeting, directory: str(meeting.id).encode())
-    first = booking.create(house.desk, house.person(), house.draft(), key)
-    again = booking.create(house.desk, house.person(), house.draft(), key)
+    def represent(meeting: Meeting, _: Directory) -> bytes:
+        return str(meeting.id).encode()
+
+    key = booking.RequestKey("k1", "digest")
+    first = booking.create(house.desk, house.person(), house.draft(), key, represent)
+    again = booking.create(house.desk, house.person(), house.draft(), key, represent)
     assert (first.replayed, again.replayed) == (False, True)
     assert first.meeting.id == again.meeting.id
     assert first.answer == again.answer == str(first.meeting.id).encode()

@@ -25,13 +25,13 @@ def represent(meeting: Meeting, directory: Directory) -> bytes:
 
 def book(desk: Desk, number: int) -> str:
     house = House(desk, Clock())
-    booked = booking.create(desk, house.person(), house.draft(), RequestKey("k", "digest", represent))
+    booked = booking.create(desk, house.person(), house.draft(), RequestKey("k", "digest"), represent)
     return f"{'replayed' if booked.replayed else 'made'} {booked.answer.decode()}"
 
 
 def book_the_room(desk: Desk, number: int) -> str:
     house = House(desk, Clock())
-    booked = booking.create(desk, house.person(), house.draft(room=ROOM), RequestKey("k", "digest", represent))
+    booked = booking.create(desk, house.person(), house.draft(room=ROOM), RequestKey("k", "digest"), represent)
     return f"{'replayed' if booked.replayed else 'made'} {booked.answer.decode()}"
 
 
@@ -46,18 +46,18 @@ def test_at_the_same_moment_one_is_made_and_all_get_its_answer(house: House, tmp
 
 
 def test_at_the_same_moment_with_other_contents_one_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    _first_while_second_decides(house, monkeypatch, RequestKey("k", "one", represent))
+    _first_while_second_decides(house, monkeypatch, RequestKey("k", "one"))
     with pytest.raises(Invalid) as refused:
-        booking.create(house.desk, house.person(), house.draft(), RequestKey("k", "other", represent))
+        booking.create(house.desk, house.person(), house.draft(), RequestKey("k", "other"))
     assert [fault.key for fault in refused.value.faults] == ["idempotency-key-reused"]
 
 
 def test_a_room_taken_by_somebody_else_is_not_taken_for_a_repetition(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _first_while_second_decides(house, monkeypatch, RequestKey("k", "one", represent), room=ROOM)
+    _first_while_second_decides(house, monkeypatch, RequestKey("k", "one"), room=ROOM)
     with pytest.raises(RoomTaken):
-        booking.create(house.desk, house.person(), house.draft(room=ROOM), RequestKey("k2", "one", represent))
+        booking.create(house.desk, house.person(), house.draft(room=ROOM), RequestKey("k2", "one"))
 
 
 def _first_while_second_decides(house: House, monkeypatch: pytest.MonkeyPatch, key: RequestKey, **draft: str) -> None:
@@ -74,8 +74,8 @@ def _first_while_second_decides(house: House, monkeypatch: pytest.MonkeyPatch, k
 
 
 def test_a_key_belongs_to_one_person(house: House) -> None:
-    key = RequestKey("k", "digest", represent)
-    first = booking.create(house.desk, house.person(), house.draft(), key)
+    key = RequestKey("k", "digest")
+    first = booking.create(house.desk, house.person(), house.draft(), key, represent)
     draft = house.draft(host="ulaanbaatar")
     other = booking.create(house.desk, house.person("ulaanbaatar"), draft, key)
     assert (first.replayed, other.replayed) == (False, False)
@@ -83,16 +83,16 @@ def test_a_key_belongs_to_one_person(house: House) -> None:
 
 
 def test_the_first_answer_is_kept_although_the_meeting_changed_since(house: House) -> None:
-    key = RequestKey("k", "digest", represent)
-    first = booking.create(house.desk, house.person(), house.draft(), key)
+    key = RequestKey("k", "digest")
+    first = booking.create(house.desk, house.person(), house.draft(), key, represent)
     booking.edit(house.desk, house.person(), first.meeting.id, lambda d: replace(d, duration_minutes=90))
-    again = booking.create(house.desk, house.person(), house.draft(), key)
+    again = booking.create(house.desk, house.person(), house.draft(), key, represent)
     assert again.answer == first.answer
     assert again.meeting.version == 2
 
 
 def test_a_request_that_failed_may_be_tried_again_with_its_key(house: House) -> None:
-    key = RequestKey("k", "digest", represent)
+    key = RequestKey("k", "digest")
     with pytest.raises(Invalid):
         booking.create(house.desk, house.person(), house.draft(field=""), key)
-    assert not booking.create(house.desk, house.person(), house.draft(), key).replayed
+    assert not booking.create(house.desk, house.person(), house.draft(), key, represent).replayed

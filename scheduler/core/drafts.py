@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
@@ -145,7 +146,7 @@ def email_faults(email: str, own_address: str = "") -> Iterator[tuple[str, str, 
     try:
         if "=?" in email:  # would be read as an encoded word in a header (RFC 2047)
             raise EmailNotValidError
-        if validate_email(email, check_deliverability=False).ascii_email is None:
+        if _ascii_email(email) is None:
             yield "email", "email-not-ascii", {"email": email[:100]}
             return
     except EmailNotValidError:
@@ -159,9 +160,15 @@ def email_faults(email: str, own_address: str = "") -> Iterator[tuple[str, str, 
 def ascii_address(email: str) -> str:
     """The address with its domain as an A-label (RFC 5890), the local part as typed; unusable input as it is."""
     try:
-        return validate_email(email, check_deliverability=False).ascii_email or email
+        return _ascii_email(email) or email
     except EmailNotValidError:
         return email
+
+
+@lru_cache(maxsize=4096)
+def _ascii_email(email: str) -> str | None:
+    """The address as ASCII, None when it has no such form. Raises EmailNotValidError."""
+    return validate_email(email, check_deliverability=False).ascii_email
 
 
 def _place_faults(draft: Draft, directory: Directory) -> Iterator[Fault]:

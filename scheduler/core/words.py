@@ -18,17 +18,20 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Bidirectional overrides and isolates, zero-width characters, Arabic letter mark, BOM: with them a text lies.
 # Mongolian variation selectors (U+180B-E) and the narrow no-break space (U+202F) are letters' companions and stay.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\u200b-\u200f\u061c\ufeff]")
+_SPACES = re.compile("[ \t\n\u00a0]+")
 
 
 def clean_text(text: str) -> str:
     """`text` with LF line ends and without control or deceiving characters, stripped at both ends."""
+    if text.isprintable():  # most texts: then it holds none of them
+        return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     return _DECEIVING.sub("", _CONTROL.sub("", text)).strip()
 
 
 def clean_line(text: str) -> str:
     """`clean_text` on one line: any run of white space becomes one space (U+202F stays, Mongolian suffixes need it)."""
-    return re.sub(r"[ \t\n\u00a0]+", " ", clean_text(text)).strip()
+    return _SPACES.sub(" ", clean_text(text)).strip()
 
 
 @dataclass(frozen=True, slots=True)

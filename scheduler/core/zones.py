@@ -37,6 +37,7 @@ def _zone(name: str) -> BaseTzInfo:
     return pytz.timezone(name)
 
 
+@lru_cache(maxsize=4096)
 def to_instant(wall: datetime, zone: str) -> datetime:
     """The UTC instant of the naive `wall` in `zone`.
 
@@ -59,6 +60,7 @@ def _readings(tz: BaseTzInfo, wall: datetime) -> tuple[datetime, ...]:
     return tuple(sorted({tz.localize(wall, is_dst=dst).astimezone(UTC) for dst in (True, False)}))
 
 
+@lru_cache(maxsize=4096)  # of one meeting, every invitee's mail and every calendar asks the same
 def to_local(instant: datetime, zone: str) -> datetime:
     """`instant` on the clock of `zone`, aware with the offset then in force (a fixed offset, no pytz object)."""
     local = instant.astimezone(_zone(zone))

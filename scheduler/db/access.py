@@ -104,4 +104,4 @@ def find_request(db: Connection, person_id: int, key: str) -> Request | None:
 
 def add_request(db: Connection, person_id: int, key: str, request: Request, now: datetime) -> None:
     values = {"digest": request.digest, "meeting_id": request.meeting_id, "answer": request.answer}
-    db.execute(insert(t.requests).values(person_id=person_id, key=key, created_at=now, **values))
+    db.execute(insert(t.requests), {"person_id": person_id, "key": key, "created_at": now, **values})

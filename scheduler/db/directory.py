@@ -15,29 +15,32 @@ from scheduler.db import feeds
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
+# Put together once: every booking and every page reads them all.
+_CITIES = select(t.cities).order_by(t.cities.c.position, t.cities.c.slug)
+_TOPICS = select(t.topics).order_by(t.topics.c.position)
+_FIELDS = select(t.fields).order_by(t.fields.c.position)
+_ROOMS = select(t.rooms).order_by(t.rooms.c.id)
+_OBJECTIVES = select(t.objectives).order_by(t.objectives.c.position)
+_PARTNERSHIPS = select(t.partnerships).order_by(t.partnerships.c.id)
+_CLOSURES = select(t.closures).order_by(t.closures.c.day)
+
 
 def load(db: Connection) -> Directory:
     """Everything but the people; small, and read as a whole."""
     topics: dict[str, list[Topic]] = {}
-    for row in db.execute(select(t.topics).order_by(t.topics.c.position)):
+    for row in db.execute(_TOPICS):
         topics.setdefault(row.field, []).append(Topic(row.code, Wording.of(row.name)))
     return Directory(
         cities=_cities(db),
         fields={
             row.code: Field(row.code, Wording.of(row.name), tuple(topics.get(row.code, ())))
-            for row in db.execute(select(t.fields).order_by(t.fields.c.position))
+            for row in db.execute(_FIELDS)
         },
-        rooms={
-            row.code: Room(row.code, row.city, Wording.of(row.name), row.id)
-            for row in db.execute(select(t.rooms).order_by(t.rooms.c.id))
-        },
-        objectives={
-            row.code: Objective(row.code, row.city, Wording.of(row.name))
-            for row in db.execute(select(t.objectives).order_by(t.objectives.c.position))
-        },
+        rooms={row.code: Room(row.code, row.city, Wording.of(row.name), row.id) for row in db.execute(_ROOMS)},
+        objectives={row.code: Objective(row.code, row.city, Wording.of(row.name)) for row in db.execute(_OBJECTIVES)},
         partnerships=tuple(
             Partnership((row.city_a, row.city_b), row.kind, row.since, row.until, tuple(row.fields))
-            for row in db.execute(select(t.partnerships).order_by(t.partnerships.c.id))
+            for row in db.execute(_PARTNERSHIPS)
         ),
     )
 
@@ -45,7 +48,7 @@ def load(db: Connection) -> Directory:
 def _cities(db: Connection) -> dict[str, City]:
     closed: dict[str, list[Closure]] = {}
     reopened: dict[str, set[Any]] = {}
-    for row in db.execute(select(t.closures).order_by(t.closures.c.day)):
+    for row in db.execute(_CLOSURES):
         if row.kind == "reopened":
             reopened.setdefault(row.city, set()).add(row.day)
         else:
@@ -64,7 +67,7 @@ def _cities(db: Connection) -> dict[str, City]:
             reopened=frozenset(reopened.get(row.slug, ())),
             profile=row.profile,
         )
-        for row in db.execute(select(t.cities).order_by(t.cities.c.position, t.cities.c.slug))
+        for row in db.execute(_CITIES)
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from scheduler.db import tables as t
 from scheduler.db.engine import added
@@ -109,10 +109,16 @@ def stamp(db: Connection, cities: Iterable[str], now: datetime) -> None:
     stamps: it is what Last-Modified says, and no reader may take the older state for the newer. The order of the
     cities is always the same, so that two transactions cannot wait for each other.
     """
-    c, second = t.cities.c, int(now.timestamp())
-    for city in sorted(cities):
-        risen = case((c.calendar_stamp >= second, c.calendar_stamp + 1), else_=second)
-        db.execute(update(t.cities).where(c.slug == city).values(calendar_stamp=risen))
+    second = int(now.timestamp())
+    db.execute(_STAMP, [{"of": city, "second": second} for city in sorted(cities)])
+
+
+_stamp = t.cities.c.calendar_stamp
+_STAMP = (
+    update(t.cities)
+    .where(t.cities.c.slug == bindparam("of"))
+    .values(calendar_stamp=case((_stamp >= bindparam("second"), _stamp + 1), else_=bindparam("second")))
+)
 
 
 def without_entries(db: Connection, made_by: str, limit: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -193,8 +193,10 @@ def _meeting(row: Any, cities: Iterable[str], invitations: Iterable[Invitation])
 
 def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
     """A new meeting. Raises RoomTaken."""
-    db.execute(insert(t.meetings).values(id=meeting.id, created_at=meeting.created_at, **_columns(meeting)))
-    _save_parts(db, meeting, directory, hashes)
+    db.execute(insert(t.meetings), {"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)})
+    _add_participations(db, meeting)
+    _add_booking(db, meeting, directory)
+    _add_invitations(db, meeting.id, enumerate(meeting.invitations), hashes)
 
 
 def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directory, hashes: HashesOf) -> None:
@@ -204,7 +206,13 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
     if meeting == expected:
         return
     db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**_columns(meeting)))
-    _save_parts(db, meeting, directory, hashes, expected)
+    if expected.cities != meeting.cities:
+        db.execute(delete(t.participations).where(t.participations.c.meeting_id == meeting.id))
+        _add_participations(db, meeting)
+    if _room_time(expected) != _room_time(meeting):
+        db.execute(delete(t.bookings).where(t.bookings.c.meeting_id == meeting.id))
+        _add_booking(db, meeting, directory)
+    _save_invitations(db, meeting, {i.id: i for i in expected.invitations}, hashes)
 
 
 def _columns(meeting: Meeting) -> dict[str, Any]:
@@ -217,25 +225,13 @@ def _columns(meeting: Meeting) -> dict[str, Any]:
     return columns | {"starts": meeting.start, "ends": meeting.end}
 
 
-def _save_parts(
-    db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf, before: Meeting | None = None
-) -> None:
-    if before is None or before.cities != meeting.cities:
-        db.execute(delete(t.participations).where(t.participations.c.meeting_id == meeting.id))
-        rows = [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)]
-        db.execute(insert(t.participations), rows)
-    _save_booking(db, meeting, directory, before)
-    known = {i.id: i for i in before.invitations} if before else {}
-    for position, invitation in enumerate(meeting.invitations):
-        if known.get(invitation.id) != invitation:
-            _save_invitation(db, meeting.id, position, invitation, invitation.id in known, hashes)
+def _add_participations(db: Connection, meeting: Meeting) -> None:
+    rows = [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)]
+    db.execute(insert(t.participations), rows)
 
 
-def _save_booking(db: Connection, meeting: Meeting, directory: Directory, before: Meeting | None) -> None:
+def _add_booking(db: Connection, meeting: Meeting, directory: Directory) -> None:
     taken = _room_time(meeting)
-    if before is not None and _room_time(before) == taken:
-        return
-    db.execute(delete(t.bookings).where(t.bookings.c.meeting_id == meeting.id))
     if taken is None:
         return
     room, starts, ends = taken
@@ -254,20 +250,36 @@ def _room_time(meeting: Meeting) -> tuple[str, datetime, datetime] | None:
     return meeting.room, meeting.start, meeting.end
 
 
-def _save_invitation(
-    db: Connection, meeting_id: int, position: int, invitation: Invitation, known: bool, hashes: HashesOf
+def _save_invitations(db: Connection, meeting: Meeting, before: Mapping[str, Invitation], hashes: HashesOf) -> None:
+    """Invitations are never deleted: who is removed stays, as removed."""
+    added = []
+    for position, invitation in enumerate(meeting.invitations):
+        if invitation.id not in before:
+            added.append((position, invitation))
+        elif invitation != before[invitation.id]:
+            columns = _invitation_columns(position, invitation)
+            db.execute(update(t.invitations).where(t.invitations.c.id == invitation.id).values(**columns))
+    _add_invitations(db, meeting.id, added, hashes)
+
+
+def _add_invitations(
+    db: Connection, meeting_id: int, added: Iterable[tuple[int, Invitation]], hashes: HashesOf
 ) -> None:
+    rows = []
+    for position, invitation in added:
+        reply_hash, link_hash = hashes(invitation)
+        own = {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
+        rows.append(_invitation_columns(position, invitation) | own)
+    if rows:
+        db.execute(insert(t.invitations), rows)
+
+
+def _invitation_columns(position: int, invitation: Invitation) -> dict[str, Any]:
     same = "seed lead reset_sequence last_dtstamp removed_at status comment answered_at channel answered_by"
     person = invitation.invitee
     columns: dict[str, Any] = {name: getattr(invitation, name) for name in same.split()}
     columns |= {"name": person.name, "email": person.email, "email_key": person.email_key, "city": person.city}
-    columns |= {"language": person.language, "role": person.role, "position": position}
-    if known:
-        db.execute(update(t.invitations).where(t.invitations.c.id == invitation.id).values(**columns))
-    else:
-        reply_hash, link_hash = hashes(invitation)
-        columns |= {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
-        db.execute(insert(t.invitations).values(**columns))
+    return columns | {"language": person.language, "role": person.role, "position": position}
 
 
 def add_alias(db: Connection, invitation_id: str, email_key: str) -> None:

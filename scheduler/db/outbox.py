@@ -76,6 +76,14 @@ class Delivery:
 
 
 def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Adds mail, which supersedes what waits of the same invitations."""
+    add_first(db, entries, now)
+    if invited := [e.invitation_id for e in entries if e.invitation_id]:
+        _supersede(db, now, invited)
+
+
+def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Adds mail of invitations that had none before."""
     rows = [
         {
             "kind": e.kind,
@@ -101,7 +109,6 @@ def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
     ]
     if rows:
         db.execute(insert(t.outbox), rows)
-        _supersede(db, now, [e.invitation_id for e in entries if e.invitation_id])
 
 
 def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:

@@ -10,19 +10,17 @@ that zone are rewritten in UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from icalendar import vText
-from icalendar.parser import Contentline, Parameters
+from datetime import datetime
 
 from scheduler.core import zones
 from scheduler.core.meeting import Meeting
-from scheduler.core.words import clean_line
-from scheduler.ics.texts import mail_address, one_line, parameter, plain_text, uri
-from scheduler.ics.timezones import vtimezone
-from scheduler.ics.write import PRODID, CalendarText, on_the_clock, wall_of, zone_of
+from scheduler.ics import content
+from scheduler.ics.content import escaped
+from scheduler.ics.texts import one_line
+from scheduler.ics.timezones import vtimezone_bytes
+from scheduler.ics.write import PRODID, CalendarText, person_line, published_lines, timezone_of
 
 Span = tuple[datetime, datetime]  # from the first start to the last end of a zone's meetings, UTC
 
@@ -48,40 +46,27 @@ class Head:
 
 def entry(meeting: Meeting, texts: Mapping[str, CalendarText], organizer_address: str, organizer_name: str) -> Entry:
     """The meeting as it is, without ATTENDEE and VALARM; DTSTAMP is its last change. `texts` by language."""
-    zone = on_the_clock(meeting, zone_of([meeting])) or ""
-    named = {"CN": shown} if (shown := parameter(organizer_name)) else {}
-    first = [
-        "BEGIN:VEVENT",
-        f"UID:{_escaped(clean_line(meeting.uid))}",
-        f"DTSTAMP:{_utc(meeting.changed_at)}",
-        f"SEQUENCE:{meeting.sequence}",
-        f"CREATED:{_utc(meeting.created_at)}",
-        f"LAST-MODIFIED:{_utc(meeting.changed_at)}",
-        f"DTSTART{_time(meeting.start, zone)}",
-        f"DTEND{_time(meeting.end, zone)}",
-    ]
-    last = [
-        f"CLASS:{'CONFIDENTIAL' if meeting.confidential else 'PUBLIC'}",
-        "TRANSP:OPAQUE",
-        f"STATUS:{'CANCELLED' if meeting.status == 'cancelled' else 'CONFIRMED'}",
-        f"ORGANIZER{_parameters(named)}:mailto:{mail_address(organizer_address)}",
-        "END:VEVENT",
-    ]
-    return Entry(zone, {k: _bytes([*first, *_text_lines(text), *last]) for k, text in texts.items()})
+    timezone = timezone_of([meeting])
+    organizer = person_line("ORGANIZER", organizer_address, organizer_name)
+    contents = {
+        language: content.written(["BEGIN:VEVENT", *published_lines(meeting, text, timezone), organizer, "END:VEVENT"])
+        for language, text in texts.items()
+    }
+    return Entry(meeting.zone if timezone else "", contents)
 
 
 def calendar(head: Head, spans: Mapping[str, Span], entries: Iterable[bytes]) -> bytes:
     """The whole feed: `entries` in their order, and the VTIMEZONEs of the zones in `spans` in the order of names."""
-    components = {zone: vtimezone(zone, *spans[zone]) for zone in sorted(spans)}
-    without = {zone for zone, component in components.items() if component is None}
+    timezones = {zone: vtimezone_bytes(zone, *spans[zone]) for zone in sorted(spans)}
+    without = {zone for zone, timezone in timezones.items() if timezone is None}
     if without:
-        entries = (_in_utc(content, without) for content in entries)
-    parts = [_bytes(_head_lines(head)), *(c.to_ical(sorted=False) for c in components.values() if c is not None)]
+        entries = (_in_utc(entry, without) for entry in entries)
+    parts = [content.written(_head_lines(head)), *filter(None, timezones.values())]
     return b"".join([*parts, *entries, b"END:VCALENDAR\r\n"])
 
 
 def _head_lines(head: Head) -> list[str]:
-    name, description = _escaped(one_line(head.name)), _escaped(one_line(head.description))
+    name, description = escaped(one_line(head.name)), escaped(one_line(head.description))
     return [
         "BEGIN:VCALENDAR",
         f"PRODID:{PRODID}",
@@ -97,54 +82,12 @@ def _head_lines(head: Head) -> list[str]:
     ]
 
 
-def _text_lines(text: CalendarText) -> Iterator[str]:
-    if summary := one_line(text.summary):
-        yield f"SUMMARY:{_escaped(summary)}"
-    if description := plain_text(text.description):
-        yield f"DESCRIPTION:{_escaped(description)}"
-    if location := one_line(text.location):
-        yield f"LOCATION:{_escaped(location)}"
-    if url := uri(text.url):
-        yield f"URL:{url}"
-    if categories := [c for given in text.categories if (c := one_line(given))]:
-        yield f"CATEGORIES:{','.join(map(_escaped, categories))}"
-    if join_url := uri(text.join_url):
-        label = {"LABEL": shown} if (shown := parameter(text.join_label)) else {}
-        yield f"CONFERENCE;VALUE=URI;FEATURE=AUDIO,VIDEO{_parameters(label)}:{join_url}"
-
-
-def _escaped(text: str) -> str:
-    return bytes(vText(text).to_ical()).decode()
-
-
-def _parameters(given: Mapping[str, str]) -> str:
-    return f";{Parameters(given).to_ical().decode()}" if given else ""
-
-
-def _time(instant: datetime, zone: str) -> str:
-    return f";TZID={zone}:{wall_of(instant, zone):%Y%m%dT%H%M%S}" if zone else f":{_utc(instant)}"
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _in_utc(content: bytes, zones_without: set[str]) -> bytes:
+def _in_utc(entry: bytes, zones_without: set[str]) -> bytes:
     def rewritten(found: re.Match[bytes]) -> bytes:
         name, zone, wall = (part.decode() for part in found.groups())
         if zone not in zones_without:
             return found[0]
         instant = zones.to_instant(datetime.strptime(wall, "%Y%m%dT%H%M%S"), zone)  # noqa: DTZ007 a wall time
-        return f"{name}:{_utc(instant)}\r".encode()
+        return f"{name}:{content.in_utc(instant)}\r".encode()
 
-    return _LOCAL_TIME.sub(rewritten, content)
-
-
-def _bytes(lines: Iterable[str]) -> bytes:
-    return b"".join(_folded(line) for line in lines)
-
-
-def _folded(line: str) -> bytes:
-    """The line as RFC 5545 3.1 wants it: at most 75 octets, no fold inside a character."""
-    content = line.encode()
-    return (content if len(content) <= 75 else bytes(Contentline(line).to_ical())) + b"\r\n"  # type: ignore[no-untyped-call]
+    return _LOCAL_TIME.sub(rewritten, entry)

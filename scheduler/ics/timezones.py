@@ -15,6 +15,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from icalendar import Timezone, TimezoneDaylight, TimezoneStandard, vRecur
 
@@ -47,13 +48,31 @@ def vtimezone(zone: str, since: datetime, until: datetime) -> Timezone | None:
     It holds from the year before `since` to some years after `until`. None: the zone has no form that all readers
     understand there; write UTC instead.
     """
-    first, last = since.astimezone(UTC).year - 1, until.astimezone(UTC).year + _YEARS_AHEAD
+    return _vtimezone(zone, *_years(since, until))
+
+
+def vtimezone_bytes(zone: str, since: datetime, until: datetime) -> bytes | None:
+    """The same as it stands in a calendar."""
+    return _written(zone, *_years(since, until))
+
+
+def _years(since: datetime, until: datetime) -> tuple[int, int]:
+    return since.astimezone(UTC).year - 1, until.astimezone(UTC).year + _YEARS_AHEAD
+
+
+@lru_cache(maxsize=1024)
+def _written(zone: str, first: int, last: int) -> bytes | None:
+    component = _vtimezone(zone, first, last)
+    return None if component is None else bytes(component.to_ical(sorted=False))
+
+
+def _vtimezone(zone: str, first: int, last: int) -> Timezone | None:
     window = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
     changes = [
         _Change(at.replace(tzinfo=None) + before, before, after, abbreviation)
         for at, before, after, abbreviation in zones.transitions(zone, *window)
     ]
-    changes = changes or [_unchanging(zone, since)]
+    changes = changes or [_unchanging(zone, window[0])]
     if any(offset.seconds % 60 for c in changes for offset in (c.before, c.after)):
         return None  # local mean times: legal since RFC 5545, but cut to minutes by older readers
     observances = _observances(changes, range(first, last + 1))

@@ -7,21 +7,20 @@ link) comes in as a `CalendarText` in the reader's language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from icalendar import Calendar, Event, Timezone, vText
-from icalendar.parser import Contentline, Parameters
 
 from scheduler.core import zones
 from scheduler.core.errors import Invalid
 from scheduler.core.itip import PARTSTAT_OF
 from scheduler.core.meeting import CHAIR, Invitation, Meeting, Message, Occasion
 from scheduler.core.words import clean_line, clean_text
+from scheduler.ics import content
+from scheduler.ics.content import escaped
 from scheduler.ics.lines import Line, read_lines
 from scheduler.ics.texts import mail_address, one_line, parameter, plain_text, uri
-from scheduler.ics.timezones import vtimezone
+from scheduler.ics.timezones import vtimezone_bytes
 
 PRODID = "-//Sister City Meetings//Scheduler//EN"
 
@@ -56,17 +55,17 @@ class CalendarText:
 
 def itip_object(message: Message, organizer_address: str, organizer_name: str, text: CalendarText) -> bytes:
     """The calendar object of one mail: METHOD:REQUEST or CANCEL, with the receiver as its only ATTENDEE."""
-    meeting = message.meeting
-    zone = zone_of([meeting])
-    event = _event(meeting, text, message.sequence, message.dtstamp, on_the_clock(meeting, zone))
+    meeting, method = message.meeting, message.method
+    timezone = timezone_of([meeting])
+    event = event_lines(meeting, text, message.sequence, message.dtstamp, meeting.zone if timezone else "")
     # RFC 5546 3.2.5: STATUS:CANCELLED says that nobody meets, so who is only taken off the list must not be told that.
     if message.occasion is not Occasion.REMOVED:
-        event.add("status", "CANCELLED" if message.method == "CANCEL" else "CONFIRMED")
-    _add_person(event, "organizer", organizer_address, organizer_name)
-    _add_attendee(event, message.invitation, may_answer=message.method == "REQUEST")
-    if message.method == "REQUEST":
-        event.add("x-microsoft-disallow-counter", "TRUE")
-    return _bytes(_calendar(message.method), [zone] if zone else [], [event])
+        event.append(f"STATUS:{'CANCELLED' if method == 'CANCEL' else 'CONFIRMED'}")
+    event.append(person_line("ORGANIZER", organizer_address, organizer_name))
+    event.append(_attendee(message.invitation, may_answer=method == "REQUEST"))
+    if method == "REQUEST":
+        event.append("X-MICROSOFT-DISALLOW-COUNTER:TRUE")
+    return _calendar(_head(method), filter(None, [timezone]), [event])
 
 
 def publish(
@@ -79,23 +78,21 @@ def publish(
     ordered = sorted(entries, key=lambda entry: (entry[0].start, entry[0].uid))
     meetings = [meeting for meeting, _ in ordered]
     timezones = {
-        zone: zone_of([meeting for meeting in meetings if meeting.zone == zone])
+        zone: timezone_of([meeting for meeting in meetings if meeting.zone == zone])
         for zone in sorted({meeting.zone for meeting in meetings})
     }
-    events = [_published(meeting, text, timezones[meeting.zone]) for meeting, text in ordered]
-    for event in events:
-        _add_person(event, "organizer", organizer_address, organizer_name)
-    calendar = _calendar("PUBLISH")
-    if title := one_line(name):
-        calendar.add("name", title)
-        calendar.add("x-wr-calname", title)
-    return _bytes(calendar, filter(None, timezones.values()), events)
+    organizer = person_line("ORGANIZER", organizer_address, organizer_name)
+    events = [[*published_lines(meeting, text, timezones[meeting.zone]), organizer] for meeting, text in ordered]
+    title = escaped(one_line(name))
+    head = [*_head("PUBLISH"), *([f"NAME:{title}", f"X-WR-CALNAME:{title}"] if title else [])]
+    return _calendar(head, filter(None, timezones.values()), events)
 
 
-def _published(meeting: Meeting, text: CalendarText, zone: Timezone | None) -> Event:
-    event = _event(meeting, text, meeting.sequence, meeting.changed_at, on_the_clock(meeting, zone))
-    event.add("status", "CANCELLED" if meeting.status == "cancelled" else "CONFIRMED")
-    return event
+def published_lines(meeting: Meeting, text: CalendarText, timezone: bytes | None) -> list[str]:
+    """What an export and a feed say of a meeting, but ORGANIZER. `timezone` is the VTIMEZONE beside it."""
+    zone = meeting.zone if timezone and is_plain(meeting) else ""
+    event = event_lines(meeting, text, meeting.sequence, meeting.changed_at, zone)
+    return [*event, f"STATUS:{'CANCELLED' if meeting.status == 'cancelled' else 'CONFIRMED'}"]
 
 
 def reply(invite: bytes, partstat: str, comment: str, now: datetime) -> bytes:
@@ -105,7 +102,7 @@ def reply(invite: bytes, partstat: str, comment: str, now: datetime) -> bytes:
     """
     stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     lines = (text for line in read_lines(invite) for text in _answered(line, partstat.upper(), comment, stamp))
-    return b"".join(_folded(text) for text in lines)
+    return content.written(lines)
 
 
 def _answered(line: Line, partstat: str, comment: str, stamp: str) -> list[str]:
@@ -121,13 +118,9 @@ def _answered(line: Line, partstat: str, comment: str, stamp: str) -> list[str]:
         case "ATTENDEE":
             kept = {k: v for k, v in line.params.items() if k != "RSVP"} | {"PARTSTAT": (partstat,)}
             params = "".join(f";{k}={','.join(map(_quoted, v))}" for k, v in kept.items())
-            said = [f"COMMENT:{vText(text).to_ical().decode()}"] if (text := clean_text(comment)) else []
+            said = [f"COMMENT:{escaped(text)}"] if (text := clean_text(comment)) else []
             return [f"ATTENDEE{params}:{line.value}", *said]
     return [line.raw]
-
-
-def _folded(line: str) -> bytes:
-    return bytes(Contentline(line).to_ical()) + b"\r\n"  # type: ignore[no-untyped-call]
 
 
 def _quoted(value: str) -> str:
@@ -135,52 +128,52 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if any(c in value for c in ",;:") else value
 
 
-# -- components --------------------------------------------------------------------------------------------------------
+# -- lines -------------------------------------------------------------------------------------------------------------
 
 
-def _calendar(method: str) -> Calendar:
-    calendar = Calendar()
-    calendar.add("prodid", PRODID)
-    calendar.add("version", "2.0")
-    calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", method)
-    return calendar
+def _head(method: str) -> list[str]:
+    return [f"PRODID:{PRODID}", "VERSION:2.0", "CALSCALE:GREGORIAN", f"METHOD:{method}"]
 
 
-def _event(meeting: Meeting, text: CalendarText, sequence: int, dtstamp: datetime, zone: str | None) -> Event:
-    event = Event()
-    event.add("uid", clean_line(meeting.uid))
-    event.add("dtstamp", dtstamp.astimezone(UTC))
-    event.add("sequence", sequence)
-    event.add("created", meeting.created_at.astimezone(UTC))
-    event.add("last-modified", meeting.changed_at.astimezone(UTC))
-    _add_time(event, "dtstart", meeting.start, zone)
-    _add_time(event, "dtend", meeting.end, zone)
-    _add_text(event, text)
-    event.add("class", "CONFIDENTIAL" if meeting.confidential else "PUBLIC")
-    event.add("transp", "OPAQUE")
-    return event
+def _calendar(head: Iterable[str], timezones: Iterable[bytes], events: Iterable[Iterable[str]]) -> bytes:
+    entries = (line for event in events for line in ("BEGIN:VEVENT", *event, "END:VEVENT"))
+    begin = content.written(["BEGIN:VCALENDAR", *head])
+    return b"".join([begin, *timezones, content.written(entries), b"END:VCALENDAR\r\n"])
 
 
-def _add_text(event: Event, text: CalendarText) -> None:
-    texts = {
-        "summary": one_line(text.summary),
-        "description": plain_text(text.description),
-        "location": one_line(text.location),
-        "url": uri(text.url),
-        "categories": [category for given in text.categories if (category := one_line(given))],
-    }
-    for name, value in texts.items():
-        if value:
-            event.add(name, value)
+def event_lines(meeting: Meeting, text: CalendarText, sequence: int, dtstamp: datetime, zone: str) -> list[str]:
+    """What every VEVENT says of a meeting, on the clock of `zone`, else in UTC."""
+    return [
+        f"UID:{escaped(clean_line(meeting.uid))}",
+        f"DTSTAMP:{content.in_utc(dtstamp)}",
+        f"SEQUENCE:{sequence}",
+        f"CREATED:{content.in_utc(meeting.created_at)}",
+        f"LAST-MODIFIED:{content.in_utc(meeting.changed_at)}",
+        f"DTSTART{_time(meeting.start, zone)}",
+        f"DTEND{_time(meeting.end, zone)}",
+        *_text_lines(text),
+        f"CLASS:{'CONFIDENTIAL' if meeting.confidential else 'PUBLIC'}",
+        "TRANSP:OPAQUE",
+    ]
+
+
+def _text_lines(text: CalendarText) -> Iterator[str]:
+    if summary := one_line(text.summary):
+        yield f"SUMMARY:{escaped(summary)}"
+    if description := plain_text(text.description):
+        yield f"DESCRIPTION:{escaped(description)}"
+    if location := one_line(text.location):
+        yield f"LOCATION:{escaped(location)}"
+    if url := uri(text.url):
+        yield f"URL:{url}"
+    if categories := [category for given in text.categories if (category := one_line(given))]:
+        yield f"CATEGORIES:{','.join(map(escaped, categories))}"
     if join_url := uri(text.join_url):
-        params = Parameters({"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]})
-        if label := parameter(text.join_label):
-            params["LABEL"] = label
-        event.add("conference", join_url, parameters=params)
+        label = {"LABEL": shown} if (shown := parameter(text.join_label)) else {}
+        yield f"CONFERENCE;VALUE=URI;FEATURE=AUDIO,VIDEO{content.parameters(label)}:{join_url}"
 
 
-def _add_attendee(event: Event, invitation: Invitation, *, may_answer: bool) -> None:
+def _attendee(invitation: Invitation, *, may_answer: bool) -> str:
     invitee = invitation.invitee
     partstat = "ACCEPTED" if invitation.is_chair else PARTSTAT_OF[invitation.status]
     params = {
@@ -191,53 +184,39 @@ def _add_attendee(event: Event, invitation: Invitation, *, may_answer: bool) -> 
     }
     if may_answer and partstat == "NEEDS-ACTION":
         params["RSVP"] = "TRUE"
-    _add_person(event, "attendee", invitee.email, invitee.name, params)
+    return person_line("ATTENDEE", invitee.email, invitee.name, params)
 
 
-def _add_person(event: Event, role: str, address: str, name: str, params: Mapping[str, str] | None = None) -> None:
+def person_line(role: str, address: str, name: str, params: Mapping[str, str] | None = None) -> str:
     cn = {"CN": shown} if (shown := parameter(name)) else {}
-    event.add(role, f"mailto:{mail_address(address)}", parameters={**cn, **(params or {})})
-
-
-def _bytes(calendar: Calendar, timezones: Iterable[Timezone], events: Iterable[Event]) -> bytes:
-    for component in (*timezones, *events):
-        calendar.add_component(component)
-    return bytes(calendar.to_ical(sorted=False))
+    return f"{role}{content.parameters({**cn, **(params or {})})}:mailto:{mail_address(address)}"
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def zone_of(meetings: Sequence[Meeting]) -> Timezone | None:
+def timezone_of(meetings: Sequence[Meeting]) -> bytes | None:
     """The VTIMEZONE for meetings of one zone; None when they are all to be written in UTC."""
-    plain = [meeting for meeting in meetings if _is_plain(meeting)]
+    plain = [meeting for meeting in meetings if is_plain(meeting)]
     if not plain:
         return None
     since, until = min(m.start for m in plain), max(m.end for m in plain)
-    return vtimezone(meetings[0].zone, since, until)
+    return vtimezone_bytes(meetings[0].zone, since, until)
 
 
-def on_the_clock(meeting: Meeting, zone: Timezone | None) -> str | None:
-    """The TZID to write the meeting's times with; None for UTC."""
-    return meeting.zone if zone is not None and _is_plain(meeting) else None
-
-
-def _is_plain(meeting: Meeting) -> bool:
+def is_plain(meeting: Meeting) -> bool:
     """Whether both times exist exactly once on the clock: readers differ about an hour that comes twice."""
     try:
         for instant in (meeting.start, meeting.end):
-            zones.to_instant(wall_of(instant, meeting.zone), meeting.zone)
+            zones.to_instant(_wall(instant, meeting.zone), meeting.zone)
     except Invalid:
         return False
     return True
 
 
-def wall_of(instant: datetime, zone: str) -> datetime:
+def _wall(instant: datetime, zone: str) -> datetime:
     return zones.to_local(instant, zone).replace(tzinfo=None)
 
 
-def _add_time(event: Event, name: str, instant: datetime, zone: str | None) -> None:
-    if zone:
-        event.add(name, wall_of(instant, zone), parameters={"TZID": zone})
-    else:
-        event.add(name, instant.astimezone(UTC))
+def _time(instant: datetime, zone: str) -> str:
+    return content.on_the_clock(_wall(instant, zone), zone) if zone else f":{content.in_utc(instant)}"

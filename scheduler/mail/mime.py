@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
+from functools import lru_cache
 
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.words import clean_line, clean_text
@@ -152,6 +153,7 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and "=?" not in text
 
 
+@lru_cache(maxsize=4096)  # the names of people and of the product come again and again
 def _encoded_words(text: str, header_name: str = "From") -> str:
     clean = text.encode("utf-8", "ignore").decode()
     return Header(clean, "utf-8", maxlinelen=LINE_LIMIT - 2, header_name=header_name).encode(linesep="\r\n")

@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from scheduler import i18n
 from scheduler.core.words import clean_line
@@ -43,14 +43,15 @@ def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
 
 def _fitted(line: Callable[[str], str], title: str) -> str:
     """The line with its title cut as far as needed, at the end of the line if that is not enough."""
-    excess = len(line(title)) - SUBJECT_LIMIT
-    if excess > 0:
-        title = title[: max(0, len(title) - excess - 1)].rstrip() + "…"
-    return line(title)[:SUBJECT_LIMIT]
+    whole = line(title)
+    excess = len(whole) - SUBJECT_LIMIT
+    if excess <= 0:
+        return whole
+    return line(title[: max(0, len(title) - excess - 1)].rstrip() + "…")[:SUBJECT_LIMIT]
 
 
 def _isolated(text: str) -> Markup:
-    return Markup("<bdi>{}</bdi>").format(text)
+    return Markup(f"<bdi>{escape(text)}</bdi>")
 
 
 # Found once per process: the lookup in Jinja's own cache asks the file system each time.

@@ -68,11 +68,9 @@ def find_slots(body: bodies.SlotsBody) -> Any:
 )  # fmt: skip
 def create_meeting(body: bodies.MeetingBody) -> Response:
     """The meeting is confirmed at once. The same Idempotency-Key with the same body gives the first meeting again."""
-    booked = booking.create(desk(), caller(), bodies.as_draft(body), request_key(_first_answer))
-    meeting = booked.meeting
-    answer = booked.answer if booked.replayed else _first_answer(meeting, directory())
-    version = json.loads(answer)["version"]
-    return respond(answer, 201, {"ETag": f'"{version}"', "Location": f"/api/v1/meetings/{meeting.id}"})
+    booked = booking.create(desk(), caller(), bodies.as_draft(body), request_key(), _first_answer)
+    version = json.loads(booked.answer)["version"]
+    return respond(booked.answer, 201, {"ETag": f'"{version}"', "Location": f"/api/v1/meetings/{booked.meeting.id}"})
 
 
 def _first_answer(meeting: Meeting, directory: Directory) -> bytes:

@@ -21,9 +21,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from scheduler import access, bodies
 from scheduler.booking import RequestKey
-from scheduler.core.cities import Directory, Person
+from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.meeting import Meeting
 from scheduler.web import problems, security
 from scheduler.web.reader import desk
 
@@ -152,7 +151,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def request_key(represent: Callable[[Meeting, Directory], bytes]) -> RequestKey | None:
+def request_key() -> RequestKey | None:
     """The Idempotency-Key with what was sent under it: the same key may only come with the same body."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -160,7 +159,7 @@ def request_key(represent: Callable[[Meeting, Directory], bytes]) -> RequestKey 
     if not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise Invalid(Fault("", "bad-idempotency-key"))
     canonical = json.dumps(json.loads(request.get_data()), sort_keys=True, separators=(",", ":"))
-    return RequestKey(key, hashlib.sha256(f"{request.path}\n{canonical}".encode()).hexdigest(), represent)
+    return RequestKey(key, hashlib.sha256(f"{request.path}\n{canonical}".encode()).hexdigest())
 
 
 def written(value: Any) -> bytes:
