@@ -8,6 +8,7 @@ a table of CLDR plural categories (`one`, `other`) chosen by the value `n`. Peop
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -77,7 +78,13 @@ def _form(language: str, key: str, values: dict[str, Any]) -> str:
     entry = catalogue(language if language in LANGUAGES else DEFAULT_LANGUAGE)[key]
     if isinstance(entry, str):
         return entry
-    return entry.get(Locale.parse(language).plural_form(values["n"]), entry["other"])
+    return entry.get(_plural(language)(values["n"]), entry["other"])
+
+
+@cache
+def _plural(language: str) -> Callable[[int], str]:
+    rule: Callable[[int], str] = Locale.parse(language).plural_form
+    return rule
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +100,7 @@ def short_date(language: str, day: date) -> str:
 
 
 def clock(moment: datetime) -> str:
-    return moment.strftime("%H:%M")
+    return f"{moment.hour:02d}:{moment.minute:02d}"
 
 
 def utc_offset(offset: timedelta) -> str:

@@ -1,12 +1,19 @@
-"""Cities and what belongs to them: rows <-> core values."""
+"""Cities and what belongs to them: rows <-> core values.
+
+The directory is read for every booking and every page, and changes a few times a year. A process keeps what it has
+read, under the random word that the database has for this state of it; every function here that changes the directory
+gives it a new word, in the same transaction. (Random, not counted: a transaction that is rolled back must not leave
+its number to another one.)
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.core.cities import City, Closure, Directory, Field, Objective, Partnership, Person, Room, Topic
 from scheduler.core.meeting import email_key
@@ -15,7 +22,10 @@ from scheduler.db import feeds
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
-# Put together once: every booking and every page reads them all.
+_EDITION = select(t.editions.c.edition).where(t.editions.c.of == "directory")
+_KEPT = 4  # a process has one database, tests have several
+_known: dict[str, Directory] = {}
+
 _CITIES = select(t.cities).order_by(t.cities.c.position, t.cities.c.slug)
 _TOPICS = select(t.topics).order_by(t.topics.c.position)
 _FIELDS = select(t.fields).order_by(t.fields.c.position)
@@ -27,6 +37,19 @@ _CLOSURES = select(t.closures).order_by(t.closures.c.day)
 
 def load(db: Connection) -> Directory:
     """Everything but the people; small, and read as a whole."""
+    edition = str(db.scalar(_EDITION))
+    found = _known.get(edition) or _read(db)
+    if len(_known) >= _KEPT:
+        _known.clear()
+    _known[edition] = found
+    return found
+
+
+def _changed(db: Connection) -> None:
+    db.execute(update(t.editions).where(t.editions.c.of == "directory").values(edition=secrets.token_hex(16)))
+
+
+def _read(db: Connection) -> Directory:
     topics: dict[str, list[Topic]] = {}
     for row in db.execute(_TOPICS):
         topics.setdefault(row.field, []).append(Topic(row.code, Wording.of(row.name)))
@@ -97,6 +120,7 @@ def add_city(db: Connection, city: City) -> bool:
     ]
     if rows:
         db.execute(insert(t.closures), rows)
+    _changed(db)
     return True
 
 
@@ -104,6 +128,7 @@ def add_room(db: Connection, room: Room) -> bool:
     if db.scalar(select(t.rooms.c.id).where(t.rooms.c.code == room.code)):
         return False
     db.execute(insert(t.rooms).values(city=room.city, code=room.code, name=dict(room.name.texts)))
+    _changed(db)
     return True
 
 
@@ -117,6 +142,7 @@ def add_fields(db: Connection, fields: Iterable[Field]) -> None:
         for place, topic in enumerate(field.topics):
             values = {"field": field.code, "code": topic.code, "name": dict(topic.name.texts), "position": place}
             db.execute(insert(t.topics).values(values))
+    _changed(db)
 
 
 def add_objectives(db: Connection, objectives: Iterable[Objective]) -> None:
@@ -125,6 +151,7 @@ def add_objectives(db: Connection, objectives: Iterable[Objective]) -> None:
         if goal.code not in known:
             values = {"code": goal.code, "city": goal.city, "name": dict(goal.name.texts), "position": position}
             db.execute(insert(t.objectives).values(values))
+    _changed(db)
 
 
 def add_partnerships(db: Connection, partnerships: Iterable[Partnership]) -> None:
@@ -134,6 +161,7 @@ def add_partnerships(db: Connection, partnerships: Iterable[Partnership]) -> Non
             values = {"city_a": bond.cities[0], "city_b": bond.cities[1], "kind": bond.kind}
             values |= {"since": bond.since, "until": bond.until}
             db.execute(insert(t.partnerships).values(**values, fields=list(bond.fields)))
+    _changed(db)
 
 
 # --- people
@@ -152,8 +180,11 @@ def people(db: Connection, city: str = "", *, disabled: bool = False) -> list[Pe
     return [_person(row) for row in db.execute(query)]
 
 
+_PERSON = select(t.people).where(t.people.c.id == bindparam("person"))
+
+
 def person(db: Connection, person_id: int) -> Person | None:
-    row = db.execute(select(t.people).where(t.people.c.id == person_id)).one_or_none()
+    row = db.execute(_PERSON, {"person": person_id}).one_or_none()
     return _person(row) if row else None
 
 

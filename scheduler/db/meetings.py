@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scheduler.core.cities import Directory
+from scheduler.core.drafts import LONGEST
 from scheduler.core.errors import RoomTaken
 from scheduler.core.itip import Answer
 from scheduler.core.meeting import Invitation, Invitee, Meeting
@@ -20,6 +21,9 @@ from scheduler.db import tables as t
 class Overtaken(Exception):
     """The meeting is no longer as it was read: read again, decide again."""
 
+
+_LONGEST = timedelta(minutes=LONGEST)
+_FIRST = datetime(2, 1, 1, tzinfo=UTC)  # so that a day before it there is one
 
 HashesOf = Callable[[Invitation], tuple[str, str]]  # hashes of its reply token and its link token
 
@@ -94,10 +98,10 @@ def find(
         query = query.where(m.field == field)
     if statuses:
         query = query.where(m.status.in_(statuses))
-    if ends_after:
-        query = query.where(m.ends > ends_after)
+    if ends_after:  # the bound of the start is implied; with it, the index by start leads to the first one
+        query = query.where(m.ends > ends_after, m.starts > max(ends_after, _FIRST) - _LONGEST)
     if ends_by:
-        query = query.where(m.ends <= ends_by)
+        query = query.where(m.ends <= ends_by, m.starts < ends_by)
     if starts_before:
         query = query.where(m.starts < starts_before)
     if after:

@@ -64,6 +64,14 @@ metadata = MetaData(
 
 # --- cities and people
 
+# A random word for each state of the directory, new with every change: who has read it under that word need not again.
+editions = Table(
+    "editions",
+    metadata,
+    Column("of", String(16), primary_key=True),
+    Column("edition", String(32), nullable=False),
+)
+
 cities = Table(
     "cities",
     metadata,

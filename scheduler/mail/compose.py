@@ -15,11 +15,10 @@ from typing import Any
 from scheduler import i18n
 from scheduler.core.cities import City, Directory, Person
 from scheduler.core.meeting import STATUSES, Meeting, Message, Notice
-from scheduler.core.words import NOTHING
 from scheduler.ics.write import CalendarText, itip_object
 from scheduler.mail import mime
-from scheduler.mail.entry import calendar_text
-from scheduler.mail.facts import changes, clocks, facts, known_language, parties, when
+from scheduler.mail.entry import calendar_text, entry_text
+from scheduler.mail.facts import Facts, changes, clocks, facts, known_language, parties, when
 from scheduler.mail.proof import self_test
 from scheduler.mail.render import render
 
@@ -71,15 +70,11 @@ def invitation_mail(
     invitation = message.invitation
     invitee = invitation.invitee
     language = known_language(invitee.language)
-    subject, plain, html = render(
-        message.occasion.value, language, _told(message, directory, sender, addressed, language)
-    )
-    calendar = itip_object(
-        message,
-        addressed.reply_address,
-        sender.from_name,
-        _calendar_text_of(message, directory, sender, addressed, language),
-    )
+    about = facts(message.meeting, directory, language, invitee.city)
+    context = _told(message, about, directory, sender, addressed, language)
+    subject, plain, html = render(message.occasion.value, language, context)
+    entry = _calendar_text_of(message, about, sender, addressed, language)
+    calendar = itip_object(message, addressed.reply_address, sender.from_name, entry)
     headers = [
         ("From", mime.mailbox(sender.from_name, addressed.reply_address)),
         ("To", mime.mailbox(invitee.name, invitee.email)),
@@ -117,19 +112,18 @@ def sign_in_mail(person: Person, sender: Sender, link: str, minutes: int, messag
 
 
 def _calendar_text_of(
-    message: Message, directory: Directory, sender: Sender, addressed: Addressed, language: str
+    message: Message, about: Facts, sender: Sender, addressed: Addressed, language: str
 ) -> CalendarText:
     """The calendar entry of one invitee; that of a cancelled one says what it was, without ways in."""
-    meeting, city = message.meeting, message.invitation.invitee.city
     if message.method == "CANCEL":
-        return calendar_text(replace(meeting, video_url="", agenda=NOTHING), directory, language, "", city=city)
+        return entry_text(replace(about, join_url="", agenda=""), language, "")
     if message.invitation.is_chair:
-        return calendar_text(meeting, directory, language, _page(sender, meeting), city=city)
-    return calendar_text(meeting, directory, language, addressed.link, link=addressed.link, city=city)
+        return entry_text(about, language, _page(sender, message.meeting))
+    return entry_text(about, language, addressed.link, addressed.link)
 
 
 def _told(
-    message: Message, directory: Directory, sender: Sender, addressed: Addressed, language: str
+    message: Message, about: Facts, directory: Directory, sender: Sender, addressed: Addressed, language: str
 ) -> dict[str, Any]:
     """What the templates of an invitation may use."""
     invitation, meeting = message.invitation, message.meeting
@@ -142,7 +136,7 @@ def _told(
         "role": invitation.invitee.role,
         "copy": invitation.is_chair,
         "status": invitation.status,
-        "about": facts(meeting, directory, language, own.slug),
+        "about": about,
         "parties": parties(meeting, directory, language),
         "changes": changes(message, directory, language),
         "clocks_before": clocks(previous, directory, language, own.slug) if previous else (),

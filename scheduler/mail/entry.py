@@ -32,7 +32,11 @@ def calendar_text(
     language = known_language(language)
     if busy:
         return CalendarText(i18n.text(language, "mail.calendar.busy"), "", "", "", ())
-    about = facts(meeting, directory, language, city)
+    return entry_text(facts(meeting, directory, language, city), language, url, link)
+
+
+def entry_text(about: Facts, language: str, url: str, link: str = "") -> CalendarText:
+    """The same of facts that are known already."""
     return CalendarText(
         summary=about.title,
         description=_description(about, language, link),

@@ -30,14 +30,12 @@ class Rendered(NamedTuple):
 
 def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     """The mail of this kind; `context["title"]` is shortened in the subject where that would be too long."""
-    text = {**context, "language": language, "t": partial(i18n.text, language)}
-    html = {**context, "language": language, "t": partial(i18n.html, language), "bdi": _isolated}
-    subject = _template(f"{kind}/subject.txt")
-    plain = _template(f"{kind}/body.txt").render(text)
+    subject = _template(language, f"{kind}/subject.txt")
+    plain = _template(language, f"{kind}/body.txt").render(context)
     return Rendered(
-        subject=_fitted(lambda title: clean_line(subject.render(text, title=title)), context["title"]),
+        subject=_fitted(lambda title: clean_line(subject.render(context, title=title)), context["title"]),
         plain=re.sub(r"\n{3,}", "\n\n", plain.replace("\r\n", "\n")).strip(),
-        html=_template(f"{kind}/body.html").render(html),
+        html=_template(language, f"{kind}/body.html").render(context),
     )
 
 
@@ -56,13 +54,14 @@ def _isolated(text: str) -> Markup:
 
 # Found once per process: the lookup in Jinja's own cache asks the file system each time.
 @cache
-def _template(name: str) -> Any:
-    return _environment().get_template(name)
+def _template(language: str, name: str) -> Any:
+    return _environment(language, name.endswith(".html")).get_template(name)
 
 
+# What depends on the language alone stands in the environment, so that the shared macros are made once.
 @cache
-def _environment() -> Environment:
-    return Environment(
+def _environment(language: str, is_html: bool) -> Environment:
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES / "mail"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
@@ -70,3 +69,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    say = partial(i18n.html if is_html else i18n.text, language)
+    environment.globals.update({"language": language, "t": say, "bdi": _isolated})
+    return environment

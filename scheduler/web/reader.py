@@ -41,16 +41,16 @@ def person() -> Person:
 
 def directory() -> Directory:
     """Cities, fields, rooms and objectives, loaded once per request."""
-    if "directory" not in g:
-        g.directory = desk().directory()
-    found: Directory = g.directory
+    found: Directory | None = g.get("directory")
+    if found is None:
+        found = g.directory = desk().directory()
     return found
 
 
 def language() -> str:
-    if "language" not in g:
-        g.language = _chosen() or i18n.negotiate(request.headers.get("Accept-Language", ""))
-    found: str = g.language
+    found: str | None = g.get("language")
+    if found is None:
+        found = g.language = _chosen() or i18n.negotiate(request.headers.get("Accept-Language", ""))
     return found
 
 
