@@ -46,8 +46,8 @@ def book_on_and_on(settings: Settings, now: datetime, number: int, said: Path) -
     house = House(processes.opened(settings, now), Clock(now))
     for turn in range(_first_unsaid(said, number), BOOKINGS):
         draft = house.draft(start=START + timedelta(hours=turn), duration_minutes=30, room=ROOMS[number])
-        key = RequestKey(f"{number}-{turn}", "digest", lambda meeting, directory: str(meeting.id).encode())
-        booked = booking.create(house.desk, house.person(), draft, key)
+        key = RequestKey(f"{number}-{turn}", "digest")
+        booked = booking.create(house.desk, house.person(), draft, key, lambda made, _: str(made.id).encode())
         processes.say(said, f"{number} {turn} booked {booked.answer.decode()} 1")
         _change(house, booked.meeting, random.Random(f"{number} {turn}"), said, f"{number} {turn}")
 

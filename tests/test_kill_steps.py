@@ -19,6 +19,8 @@ from sqlalchemy import event
 from scheduler import booking
 from scheduler.booking import RequestKey
 from scheduler.config import Settings
+from scheduler.core.cities import Directory
+from scheduler.core.meeting import Meeting
 from scheduler.db.outbox import LEASE
 from scheduler.desk import Desk
 from scheduler.worker import Worker
@@ -28,7 +30,11 @@ from tests.post_office import PostOffice
 
 ROOM = "gwangjin-video"
 MANY = 200  # more steps than any of these has
-KEY = RequestKey("k", "digest", lambda meeting, directory: str(meeting.id).encode())
+KEY = RequestKey("k", "digest")
+
+
+def _number(meeting: Meeting, _: Directory) -> bytes:
+    return str(meeting.id).encode()
 
 
 # --- the process that dies
@@ -71,7 +77,7 @@ def _after_a_step(done: Callable[..., Any], steps: _Steps) -> Callable[..., Any]
 
 def book(desk: Desk) -> None:
     house = House(desk, Clock())
-    booking.create(desk, house.person(), house.draft(room=ROOM, people=(BAT,)), KEY)
+    booking.create(desk, house.person(), house.draft(room=ROOM, people=(BAT,)), KEY, _number)
 
 
 def move(desk: Desk) -> None:
@@ -121,7 +127,7 @@ def test_a_booking_killed_at_any_step_is_whole_or_not_there_and_can_be_repeated(
         killed = _killed(step, book, house)
         there.append(_counts(house))
         assert there[-1] in ((0, 0, 0, 0, 0), (1, 1, 2, 2, 1)), step
-        booked = booking.create(house.desk, house.person(), house.draft(room=ROOM, people=(BAT,)), KEY)
+        booked = booking.create(house.desk, house.person(), house.draft(room=ROOM, people=(BAT,)), KEY, _number)
         assert _counts(house) == (1, 1, 2, 2, 1), step
         assert booked.answer == str(booked.meeting.id).encode()
         house.desk.store.close()
