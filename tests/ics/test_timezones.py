@@ -27,9 +27,10 @@ Change = tuple[datetime, timedelta]  # instant (UTC), offset from then on
 @pytest.fixture(scope="module", autouse=True)
 def _same_tz_database() -> Iterator[None]:
     """zoneinfo reads the tzdata package, as new as pytz, and not the older files of the system."""
+    before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath(to=[])
     yield
-    zoneinfo.reset_tzpath()
+    zoneinfo.reset_tzpath(to=before)
 
 
 @pytest.fixture(scope="module")
