@@ -13,12 +13,13 @@ from scheduler.core.errors import TooMany
 from scheduler.desk import Desk
 from scheduler.example import parse_city_file
 from scheduler.web import api as module
+from tests.databases import Databases
 from tests.web.api_client import BASE_URL, OWNER, Api, api_of, faults, make_desk, meeting_body, person
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return make_desk(tmp_path)
+def desk(tmp_path: Path, databases: Databases) -> Desk:
+    return make_desk(tmp_path, databases.example(tmp_path))
 
 
 @pytest.fixture
