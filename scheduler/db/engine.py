@@ -188,9 +188,9 @@ def _postgresql(url: str) -> Engine:
 
 def _without_values(context: Any) -> None:
     """Of what the server says only the first line: its DETAIL quotes whole rows, and errors are logged."""
-    error = context.original_exception
-    if len(lines := str(error).splitlines()) > 1:
-        error.args = (lines[0], *error.args[1:])
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _begin(connection: Connection, otherwise: str) -> None:
