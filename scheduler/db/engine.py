@@ -184,10 +184,24 @@ def _postgresql(url: str) -> Engine:
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {"options": options, "connect_timeout": CONNECT_SECONDS, "application_name": "scheduler"}
     address = make_url(url).set(drivername="postgresql+psycopg")
-    engine = create_engine(address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, use_native_hstore=False
+    )
     event.listen(engine, "begin", lambda connection: _begin(connection, ""))
+    event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "handle_error", _without_values)
     return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """PostgreSQL holds every character but NUL, which stands as U+FFFD in it, whoever sent it: mail, or an address."""
+    from psycopg.types.string import StrDumper
+
+    class Words(StrDumper):
+        def dump(self, text: str) -> Any:
+            return super().dump(text.replace("\0", "\ufffd"))
+
+    connection.adapters.register_dumper(str, Words)
 
 
 def _without_values(context: Any) -> None:
