@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what was said to be booked or recorded is so, what is booked is sent, what came in counts once.
+"""kill -9 at any moment: what was said to be booked or recorded is so, what is booked is sent, what came counts once.
 
 `KILLS` in the environment says how often the long run kills (`make test-long`).
 """
@@ -68,9 +68,9 @@ def _figures(house: House, place: Town, seconds: float) -> str:
     return (
         f"kills {place.kills}, mails {len(rows)}, delivered {len(arrived)}, more than once "
         f"{sum(count > 1 for count in arrived.values())}, lost {len(lost)}, with two contents "
-        f"{len(contents) - len({c[0] for c in contents})}; requests answered {sum(len(b.said) for b in place.bookers)}, "
-        f"asked again {repeated}; answers by mail {len(place.box.letters)}, by link {len(place.guests.recorded)}; "
-        f"{seconds:.0f} s"
+        f"{len(contents) - len({c[0] for c in contents})}; requests answered "
+        f"{sum(len(b.said) for b in place.bookers)}, asked again {repeated}; "
+        f"answers by mail {len(place.box.letters)}, by link {len(place.guests.recorded)}; {seconds:.0f} s"
     )
 
 

@@ -1,7 +1,7 @@
 """A running installation under fire: web, workers and poller as real processes, killed at random and started again.
 
 Around it stands what is not killed: bookers that speak HTTP, a mail server that sometimes puts off and sometimes takes
-a mail and hangs up, guests who answer what arrives, by mail or by their link, and the mailbox that their answers lie in.
+a mail and hangs up, guests who answer what arrives, by mail or by their link, and the mailbox of their answers.
 A killed worker's leases run five minutes; between two rounds, when all are dead, the clock of the next ones is put
 forward by more than that.
 """
