@@ -71,3 +71,14 @@ def contents(store: Store, without: frozenset[str] = OF_THE_MOMENT) -> dict[str,
             for name, table in t.metadata.tables.items()
             if name not in without
         }
+
+
+def new_file(url: str) -> None:
+    """An empty database, readable by its owner only."""
+    Path(url.removeprefix("sqlite:///")).touch(mode=0o600)
+
+
+def empty_the_journal(store: Store) -> None:
+    """Moves what was committed from the write-ahead log into the database itself."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

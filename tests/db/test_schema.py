@@ -76,6 +76,7 @@ def test_upgrading_twice_changes_nothing(house: House) -> None:
 def test_a_migration_that_was_cut_short_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
+    """I03."""
     store, whole = Store(f"sqlite:///{tmp_path / 'cut.db'}"), Store(f"sqlite:///{tmp_path / 'whole.db'}")
     whole.upgrade()
     with monkeypatch.context() as patch:
@@ -105,6 +106,7 @@ def _cut_short(patch: pytest.MonkeyPatch, at: int) -> None:
 
 
 def test_the_database_is_durable_and_keeps_its_references(empty: Store) -> None:
+    """I04."""
     assert _pragma(empty, "synchronous") == 2  # FULL
     assert _pragma(empty, "journal_mode") == "wal"
     assert _pragma(empty, "foreign_keys") == 1
