@@ -217,6 +217,7 @@ class Limits(_Section):
     wrong_tokens_per_hour: int = Field(default=300, ge=1)  # per client
     api_requests_per_minute: int = Field(default=60_000, ge=1)  # per token
     invitations_per_hour: int = Field(default=20_000, ge=1)  # per coordinator
+    mails_per_recipient_per_day: int = Field(default=500, ge=1)  # of all coordinators together
     mail_bytes: int = Field(default=10_000_000, ge=100_000)
     calendar_bytes: int = Field(default=512_000, ge=10_000)
     outbox_late_minutes: int = Field(default=60, ge=1)

@@ -33,17 +33,17 @@ def all_databases(database_kind: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def module_databases(all_databases: Databases) -> Iterator[Databases]:
     """Databases that stay for all tests of a file."""
-    made = len(all_databases.made)
+    before = all_databases.there()
     yield all_databases
-    all_databases.forget(made)
+    all_databases.forget(all_databases.there() - before)
 
 
 @pytest.fixture
 def databases(all_databases: Databases) -> Iterator[Databases]:
     """Databases for one test."""
-    made = len(all_databases.made)
+    before = all_databases.there()
     yield all_databases
-    all_databases.forget(made)
+    all_databases.forget(all_databases.there() - before)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, make_url
+import psycopg
+from sqlalchemy import event, insert, make_url
+from sqlalchemy.engine import Engine
 
 from scheduler import admin
 from scheduler.config import Settings
@@ -29,7 +33,6 @@ class Databases(ABC):
 
     def __init__(self) -> None:
         self._number = count(1)
-        self.made: list[str] = []
 
     @abstractmethod
     def empty(self, folder: Path) -> str:
@@ -40,12 +43,11 @@ class Databases(ABC):
         """The address of a new database that holds the example data."""
 
     @abstractmethod
-    def copy(self, url: str, folder: Path) -> str:
-        """The address of a new database with the same content. Nobody may have the first one open."""
+    def there(self) -> set[str]:
+        """Those that somebody has to remove."""
 
     @abstractmethod
-    def forget(self, first: int) -> None:
-        """Removes what was made, from the database number `first` on."""
+    def forget(self, names: set[str]) -> None: ...
 
 
 class Sqlite(Databases):
@@ -61,11 +63,10 @@ class Sqlite(Databases):
         folder.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{shutil.copy(self._example, folder / 'scheduler.db')}"
 
-    def copy(self, url: str, folder: Path) -> str:
-        return f"sqlite:///{shutil.copy(file_of(url), folder / f'copy-{next(self._number)}.db')}"
+    def there(self) -> set[str]:
+        return set()  # files go with their folders
 
-    def forget(self, first: int) -> None:
-        """Files go with their folders."""
+    def forget(self, names: set[str]) -> None: ...
 
 
 class Postgresql(Databases):
@@ -81,17 +82,16 @@ class Postgresql(Databases):
     def example(self, folder: Path) -> str:
         return self.server.url(self._new(self._example))
 
-    def copy(self, url: str, folder: Path) -> str:
-        return self.server.url(self._new(make_url(url).database or ""))
+    def there(self) -> set[str]:
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
 
-    def forget(self, first: int) -> None:
-        self.server.execute(*[f"DROP DATABASE {name} WITH (FORCE)" for name in self.made[first:]])
-        del self.made[first:]
+    def forget(self, names: set[str]) -> None:
+        self.server.execute(*[f"DROP DATABASE {name} WITH (FORCE)" for name in names])
 
     def _new(self, template: str = "template0") -> str:
         name = f"city_hall_{next(self._number)}"
         self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        self.made.append(name)
         return name
 
 
@@ -111,11 +111,65 @@ def _fill(url: str) -> None:
     store.close()
 
 
-def file_of(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
+# --- a whole database
+
+
+_copies = count(1)
+
+
+def copied(settings: Settings, folder: Path) -> Settings:
+    """Settings with a copy of the database, which nobody may have open."""
+    url, name = settings.database.url, f"copy_{os.getpid()}_{next(_copies)}"
+    if settings.database.file:
+        copy = f"sqlite:///{shutil.copy(settings.database.file, folder / f'{name}.db')}"
+    else:
+        copy = make_url(url).set(database=name).render_as_string(hide_password=False)
+        with psycopg.connect(_beside(url), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database} STRATEGY FILE_COPY")  # type: ignore[call-overload]
+    return settings.model_copy(update={"database": settings.database.model_copy(update={"url": copy})})
+
+
+def _beside(url: str) -> str:
+    """The address of another database of the same server."""
+    return make_url(url).set(database="postgres").render_as_string(hide_password=False)
+
+
+def must_be_whole(store: Store) -> None:
+    if store.file:
+        with store.read() as db:
+            assert db.exec_driver_sql("PRAGMA integrity_check").scalars().all() == ["ok"]
+            assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No page more fits, in any connection of this process to SQLite, as on a full disk."""
+
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}").close()
+
+    def lift(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count=1073741823").close()
+
+    event.listen(Engine, "checkout", limit)
+    event.listen(Engine, "checkin", lift)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "checkout", limit)
+        event.remove(Engine, "checkin", lift)
+
+
+def empty_the_journal(store: Store) -> None:
+    """Moves what was committed from the write-ahead log into the database itself."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if store.file else "CHECKPOINT")
 
 
 # --- what a database holds
+
+OF_THE_MOMENT = ("heartbeats", "counters", "mailboxes")
 
 
 def contents(store: Store, *, without: tuple[str, ...] = ()) -> Contents:

@@ -284,6 +284,8 @@ outbox = Table(
     Column("meeting_id", ForeignKey("meetings.id")),
     Column("invitation_id", ForeignKey("invitations.id")),
     Column("recipient", Text, nullable=False),
+    # Their address as compared, of mail that counts towards what one person gets in a day; else empty.
+    Column("recipient_key", Text, nullable=False, server_default=""),
     Column("envelope_from", Text, nullable=False),
     Column("message_id", Text, nullable=False, unique=True),
     Column("sequence", Integer),
@@ -301,6 +303,7 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     Index(None, "state", "next_attempt_at"),
+    Index(None, "recipient_key", "created_at"),
     Index(None, "invitation_id"),
     Index(None, "meeting_id"),
 )
@@ -447,6 +450,7 @@ heartbeats = Table(
     Column("name", String(32), primary_key=True),  # worker, mailbox
     Column("seen_at", Instant, nullable=False),
     Column("well_at", Instant),
+    Column("error", Text, nullable=False, server_default=""),  # that only the operator can mend; empty: none
 )
 
 # How often something was done in a window of time; the key is a keyed hash and tells nobody who did it.

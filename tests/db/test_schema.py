@@ -93,6 +93,7 @@ def test_upgrading_twice_changes_nothing(house: House) -> None:
 def test_a_migration_that_was_cut_short_is_taken_up_again(
     tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
+    """I03."""
     store, whole = Store(databases.empty(tmp_path)), Store(databases.empty(tmp_path))
     whole.upgrade()
     with monkeypatch.context() as patch:
