@@ -7,13 +7,17 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: demo test check bench screenshots clean
+.PHONY: demo test test-long check bench screenshots clean
 
 demo: .venv/installed
 	exec $(BIN)/python -m scheduler demo --dir $(DEMO_DIR) --port $(PORT)
 
 test: .venv/installed-tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
+
+# A thousand kills, and every SQL statement failing once (minutes); KILLS= changes how many.
+test-long: .venv/installed-tools
+	$(BIN)/python -m pytest -m long
 
 check: .venv/installed-tools
 	$(BIN)/ruff check

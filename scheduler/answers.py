@@ -130,6 +130,8 @@ def _record(
         answer = replace(answer, dtstamp=standing.key[1] + timedelta(microseconds=1))
         if answer.received <= standing.received:
             answer = replace(answer, received=standing.received + timedelta(microseconds=1))
+    if answer.digest in {a.digest for a in answers}:
+        return before.meeting  # pressed twice at the same moment
     decision = decisions.answered(before.meeting, invitation.id, [*answers, answer])
     if silent:
         decision = replace(decision, notices=())

@@ -157,9 +157,10 @@ def resend(desk: Desk, actor: Person | None, meeting_id: int, invitation_id: str
 
 
 def _count_mails(db: Connection, desk: Desk, actor: Person | None, decision: Decision) -> None:
-    """Raises TooMany when the coordinator has written more mail than one does, so that nothing of it is saved."""
+    """Raises TooMany when that is more mail than one writes or than anybody should get, so that nothing is saved."""
     if actor:
         limits.spend_in(db, desk, limits.invitations(desk), str(actor.id), len(decision.messages))
+    limits.check_recipients(db, desk, decision.messages)
 
 
 def _earlier(desk: Desk, actor: Person, request: RequestKey | None) -> Booked | None:

@@ -13,16 +13,18 @@ from __future__ import annotations
 import hmac
 import math
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from scheduler.core.errors import Busy, TooMany
-from scheduler.db import counters
+from scheduler.core.meeting import Message
+from scheduler.db import counters, outbox
 from scheduler.db.engine import Connection
 from scheduler.desk import Desk
 
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 FLUSHES = 50  # how often in a window a process brings what it counted for itself to the database
 
 
@@ -67,6 +69,21 @@ def spend_in(db: Connection, desk: Desk, limit: Limit, who: str, hits: int) -> N
     window = _window(desk, limit)
     if hits and counters.count(db, _key(desk, limit, who), *window, hits) > limit.most:
         raise _too_many(desk, limit, window)
+
+
+def check_recipients(db: Connection, desk: Desk, messages: Sequence[Message]) -> None:
+    """Raises TooMany when somebody would get more mail in a day than anybody should, whoever writes it.
+
+    Called when the mail is added; TooMany rolls back. Cancellations are always possible, and what a coordinator gets
+    for their own calendar does not count.
+    """
+    people = {m.invitation.invitee.email_key: m.invitation.invitee for m in messages if m.method != "CANCEL"}
+    most = desk.settings.limits.mails_per_recipient_per_day
+    found = outbox.flooded(db, list(people), desk.now() - DAY, most)
+    if found:
+        left = max(1, math.ceil((found.since + DAY - desk.now()).total_seconds()))
+        values = {"email": people[found.recipient_key].email, "limit": most, "hours": math.ceil(left / 3600)}
+        raise TooMany(left, "too-many-mails-to-person", **values)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """How the installation fares, for operators and for whatever watches it, and the remedies for mail that is stuck.
 
 Ages are seconds. The outbox is late when a mail is due that no worker takes, or when no worker could do its work for
-that long (the mail server is not to be had): then readiness fails, which is the alert. One address that refuses mail is
+that long (the mail server is not to be had): then readiness fails, which is the alert. It fails at once when the mail
+server does not let us in. One address that refuses mail is
 no such fault; it stands on the operator's page.
 """
 
@@ -67,6 +68,8 @@ def health(desk: Desk) -> Health:
         )
         if age is not None and age > minutes * 60
     ]
+    if sender and sender.error:
+        late.append("account")
     return Health(outbox, waiting.count, _age(now, sender.seen_at) if sender else None, polled, tuple(late))
 
 

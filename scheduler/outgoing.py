@@ -144,6 +144,7 @@ def _invitation_entry(desk: Desk, before: Loaded, message: Message, left: Left |
         sequence=message.sequence,
         dtstamp=message.dtstamp,
         told=told.to_json(message.meeting, invitation),
+        recipient_key="" if invitation.is_chair else invitation.invitee.email_key,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler import rights
+from scheduler import limits, rights
 from scheduler.core import decisions, drafts
 from scheduler.core.cities import Person
 from scheduler.core.errors import Conflict, Fault, Invalid, MeetingCancelled, NotFound
@@ -127,7 +127,12 @@ def _invite(desk: Desk, before: Loaded, claim: Claim, close: Callable[[Connectio
     decision = decisions.invite_too(
         meeting, person, now=desk.now(), chair=as_invitee(before.owner), invite=desk.new_invitation
     )
-    save(desk, before, decision, close)
+
+    def also(db: Connection) -> None:
+        close(db)
+        limits.check_recipients(db, desk, decision.messages)
+
+    save(desk, before, decision, also)
 
 
 def _allow(desk: Desk, before: Loaded, claim: Claim, remember: bool, close: Callable[[Connection], None]) -> None:

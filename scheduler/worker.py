@@ -2,7 +2,8 @@
 
 Each mail is claimed, handed over, and marked, in this order; a crash in between means that the same bytes are handed
 over again. What the mail server refuses for the moment is tried again with growing pauses for five days; what it
-refuses for good is shown, and the meeting's coordinator gets word.
+refuses for good is shown, and the meeting's coordinator gets word. When the server does not let us in at all, no mail
+is tried in vain or given up: they wait, and the operator is told loudly.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ GIVE_UP = timedelta(days=5)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
+ACCOUNT_PAUSE_SECONDS = 300.0  # a server that refuses our sign-in locks us out if we keep asking
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
 NAME = "worker"
@@ -50,7 +52,8 @@ class Worker:
     stop: threading.Event
     _calendars_complete: bool = False
     _well: bool | None = field(default=None, init=False)  # None: there was nothing to do
-    _told: tuple[datetime, bool | None] | None = field(default=None, init=False)  # its last sign of life
+    _told: tuple[datetime, bool | None, str] | None = field(default=None, init=False)  # its last sign of life
+    _refused_us: str = field(default="", init=False)  # why the mail server does not let us in
 
     def run(self) -> None:
         """Works until `stop` is set."""
@@ -68,15 +71,18 @@ class Worker:
     def _send_on_and_on(self) -> None:
         while not self.stop.is_set():
             try:
-                pause = IDLE_SECONDS if self._send_due() else SERVER_PAUSE_SECONDS
+                pause = IDLE_SECONDS if self._send_due() else self._longer_pause()
             except Exception:  # a fault of the database or of one mail must not end the worker
                 log.exception("worker: trying again in %s seconds", SERVER_PAUSE_SECONDS)
                 pause = SERVER_PAUSE_SECONDS
             self.stop.wait(pause)
 
+    def _longer_pause(self) -> float:
+        return ACCOUNT_PAUSE_SECONDS if self._refused_us else SERVER_PAUSE_SECONDS
+
     def _send_due(self) -> bool:
         """Hands over all that is due; False when the mail server is not to be had at the moment."""
-        self._well = None
+        self._well, self._refused_us = None, ""
         try:
             return self._hand_over()
         except Exception:
@@ -89,11 +95,11 @@ class Worker:
         """Tells that it lives, and whether it could work; not more often than needed, because it costs a write."""
         now, before = self.desk.now(), self._told[1] if self._told else None
         well = before if self._well is None else self._well
-        if self._told and well == before and abs(now - self._told[0]) < BEAT:
+        if self._told and (well, self._refused_us) == self._told[1:] and abs(now - self._told[0]) < BEAT:
             return
         with suppress(Exception), self.desk.store.write() as db:  # that the database fails shows by itself
-            operation.beat(db, NAME, now, well=self._well)
-            self._told = now, well
+            operation.beat(db, NAME, now, well=self._well, error=self._refused_us)
+            self._told = now, well, self._refused_us
 
     def _hand_over(self) -> bool:
         self._complete_calendars()
@@ -127,7 +133,7 @@ class Worker:
             answer = transport.send(claimed.envelope_from, claimed.recipient, claimed.content)
         except smtp.TransportError as error:
             self._failed(claimed, lease, error)
-            return error.scope != "server"
+            return error.scope == "recipient"
         with self.desk.store.write() as db:
             outbox.finish(db, claimed, lease, "handed-over", answer, self.desk.now())
         log.info("outbox %s: handed over (%s)", claimed.id, claimed.kind)
@@ -135,6 +141,12 @@ class Worker:
 
     def _failed(self, claimed: Claimed, lease: str, error: smtp.TransportError) -> None:
         now = self.desk.now()
+        if error.scope == "account":
+            log.error("worker: the mail server refuses our sign-in (%s); all mail waits", error.code or "password")
+            self._refused_us = error.text
+            with self.desk.store.write() as db:
+                outbox.give_back(db, claimed, lease, now)
+            return
         if error.permanent or now - claimed.created_at > GIVE_UP:
             log.warning("outbox %s: refused (%s)", claimed.id, error.code)
             self._refused(claimed, lease, error.text)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +18,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import waitress
+
+from scheduler import running
 from scheduler.config import Settings
 from scheduler.desk import Desk
+from scheduler.web import create_app
+from tests import failpoints
 
-PRELOADED = ["pytest", "scheduler.worker", "tests.processes", "tests.warm"]
+PRELOADED = ["pytest", "scheduler.running", "tests.processes", "tests.warm"]
 PATIENCE = 60.0  # seconds after which a process that should have ended counts as stuck
 
 
@@ -33,10 +40,36 @@ def context() -> ForkServerContext:
     return found
 
 
-def start(target: Callable[..., None], *args: Any) -> BaseProcess:
-    process = context().Process(target=target, args=args, daemon=True)
+def start(target: Callable[..., None], *args: Any, failpoint: str = "") -> BaseProcess:
+    """A process that does `target`. `failpoint`: where it dies (see `failpoints`)."""
+    process = context().Process(target=_armed, args=(failpoint, target, args), daemon=True)
     process.start()
     return process
+
+
+def _armed(failpoint: str, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    os.environ[failpoints.VARIABLE] = failpoint
+    failpoints.arm()
+    target(*args)
+
+
+def serve(settings: Settings, now: datetime, port: int) -> None:
+    """The real web server, until it is killed."""
+    app = failpoints.watched(create_app(desk=opened(settings, now)))
+    waitress.create_server(app, host="127.0.0.1", port=port, **running.SERVER).run()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def was_killed(process: BaseProcess) -> bool:
+    """Waits for its end; whether it died at its failpoint."""
+    process.join(PATIENCE)
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
 
 
 def end_well(processes: list[BaseProcess]) -> None:

@@ -37,6 +37,7 @@ def book_the_room(desk: Desk, number: int) -> str:
 
 @pytest.mark.parametrize("act", [book, book_the_room])
 def test_at_the_same_moment_one_is_made_and_all_get_its_answer(house: House, tmp_path: Path, act: object) -> None:
+    """I02, I05: whoever does not know whether the commit went through asks again with the same key."""
     said = processes.all_at_once(act, house.desk.settings, NOW, 6, tmp_path / "said")  # type: ignore[arg-type]
     assert sorted(line.split()[0] for line in said) == ["made"] + ["replayed"] * 5, said
     assert len({line.split(maxsplit=1)[1] for line in said}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from scheduler import access, booking, limits, tokens
+from scheduler import access, booking, limits, reviews, tokens
 from scheduler.config import Limits
 from scheduler.core.errors import TooMany
 from scheduler.core.meeting import Invitee
@@ -18,7 +19,7 @@ from scheduler.db import tables as t
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from tests import processes
-from tests.house import BAT, KIM, NOW, House
+from tests.house import AYLIN, BAT, KIM, NOW, House
 
 BASE = "http://127.0.0.1:8000"
 
@@ -226,3 +227,81 @@ def test_beyond_the_hourly_mails_of_a_coordinator_nothing_is_saved_or_sent(house
     assert booking.create(house.desk, house.person("ulaanbaatar"), house.draft(host="ulaanbaatar")).meeting
     house.clock.forward(hours=1)
     house.book(people=many[:10])
+
+
+def test_nobody_gets_more_mail_in_a_day_whoever_writes_it(house: House) -> None:
+    """E07: across meetings, coordinators and spellings; the address is named, nothing is saved; cancelling goes on."""
+    limited(house, mails_per_recipient_per_day=3)
+    first = house.book(people=(BAT, KIM))
+    house.book(people=(replace(BAT, email=BAT.email.upper()), KIM))
+    house.clock.forward(hours=20)
+    booking.create(house.desk, house.person("ulaanbaatar"), house.draft(host="ulaanbaatar", people=(BAT, AYLIN)))
+    house.send_all()
+    before = house.outbox()
+    with pytest.raises(TooMany) as refused:
+        house.book(people=(AYLIN, BAT))
+    with pytest.raises(TooMany):
+        booking.resend(house.desk, house.person(), first.id, house.invitation(first, BAT).id)
+    with pytest.raises(TooMany):
+        booking.edit(house.desk, house.person(), first.id, lambda d: replace(d, duration_minutes=90))
+    assert house.outbox() == before
+    assert house.meeting(first.id) == first
+    values = {"email": BAT.email, "limit": 3, "hours": 4}
+    assert (refused.value.key, refused.value.retry_after) == ("too-many-mails-to-person", 4 * 3600)
+    assert refused.value.values.items() >= values.items()
+    booking.cancel(house.desk, house.person(), first.id)
+    house.clock.forward(hours=4, seconds=1)
+    house.book(people=(AYLIN, BAT))
+
+
+def test_the_address_that_gets_too_much_is_named_to_programs_too(house: House) -> None:
+    """E07."""
+    app = create_app(desk=limited(house, mails_per_recipient_per_day=1).desk)
+    _, token = access.new_api_token(house.desk, house.person().email)
+    house.book(people=(BAT,))
+    body = {"title": "Water", "field": "environment", "host": "gwangjin", "cities": ["ulaanbaatar"],
+            "start": "2027-03-10T06:00:00Z", "duration_minutes": 60,
+            "people": [{"name": "Bat", "email": BAT.email, "city": "ulaanbaatar", "language": "mn"}]}  # fmt: skip
+    answer = asked(app, "POST", "/api/v1/meetings", headers={"Authorization": f"Bearer {token}"}, json=body)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "86400")
+    assert BAT.email in answer.json["detail"]
+
+
+def test_an_answer_that_makes_somebody_a_guest_counts_too(house: House) -> None:
+    """E07: inviting whoever answered unasked is mail as any other."""
+    limited(house, mails_per_recipient_per_day=1)
+    guest = replace(BAT, email="other@ulaanbaatar.example")
+    house.book(people=(guest,))
+    meeting = house.book(people=(BAT,))
+    house.send_all()
+    house.receive(house.reply(meeting, BAT, "ACCEPTED", edit=((BAT.email.encode(), guest.email.encode()),)))
+    (review,) = reviews.reviews(house.desk, house.person())
+    with pytest.raises(TooMany):
+        reviews.decide(house.desk, house.person(), review.id, "invite")
+    assert [r.id for r in reviews.reviews(house.desk, house.person())] == [review.id]
+    assert len(house.meeting(meeting.id).people) == 1
+
+
+def test_a_coordinators_own_copies_are_no_flood(house: House) -> None:
+    limited(house, mails_per_recipient_per_day=2)
+    for number in range(4):
+        house.book(people=(replace(BAT, email=f"desk{number}@ulaanbaatar.example"),))
+
+
+def test_a_hundred_changes_in_a_minute_are_one_mail_and_none_is_late(house: House) -> None:
+    """E08: the newest version that has not left replaces the older ones; what left counts, the rest does not."""
+    limited(house, mails_per_recipient_per_day=3)
+    meeting = house.book(people=(BAT,))
+    house.send_all()
+    for number in range(100):
+        house.clock.forward(seconds=0.6)
+        booking.edit(house.desk, house.person(), meeting.id, lambda d, n=number: replace(d, duration_minutes=61 + n))
+    house.send_all()
+    sent = [row for row in house.outbox(recipient=BAT.email) if row.state == "handed-over"]
+    assert Counter(row.state for row in house.outbox(recipient=BAT.email)) == {"handed-over": 2, "superseded": 99}
+    assert (sent[-1].sequence, sent[-1].finished_at) == (100, house.clock.time)
+    assert house.mails(BAT)[-1].get_body(("plain",)) is not None
+    booking.edit(house.desk, house.person(), meeting.id, lambda d: replace(d, duration_minutes=30))
+    house.send_all()
+    with pytest.raises(TooMany):
+        booking.edit(house.desk, house.person(), meeting.id, lambda d: replace(d, duration_minutes=45))

@@ -107,6 +107,7 @@ def test_pauses_double_up_to_a_limit_and_differ_a_little() -> None:
 
 
 def test_what_is_put_off_for_five_days_is_given_up_and_told(town: House, office: PostOffice) -> None:
+    """I10, J02."""
     town.book(people=(BAT,))
     office.answer = put_off
     once(town)
@@ -222,6 +223,7 @@ def test_two_workers_never_have_the_same_mail(house: House) -> None:
 
 
 def test_a_mail_of_a_dead_worker_is_free_after_its_lease(house: House) -> None:
+    """I10: whatever a dead worker held is queued again."""
     house.book(people=(BAT,))
     first = [claim(house, "dead"), claim(house, "dead")]
     house.clock.forward(seconds=LEASE.total_seconds() - 1)
@@ -233,6 +235,7 @@ def test_a_mail_of_a_dead_worker_is_free_after_its_lease(house: House) -> None:
 
 
 def test_a_worker_that_lost_its_lease_marks_nothing(house: House) -> None:
+    """I09."""
     house.book(people=(BAT,))
     slow = claim(house, "slow")
     assert slow
@@ -322,6 +325,7 @@ def test_a_refused_mail_of_a_version_that_is_over_is_no_news_but_told(town: Hous
 
 
 def test_a_cancellation_comes_last(town: House, office: PostOffice) -> None:
+    """I08."""
     meeting = town.book()
     once(town)
     move(town, meeting)

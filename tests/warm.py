@@ -9,6 +9,7 @@ from scheduler import admin
 from scheduler.config import Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
+from scheduler.web import create_app
 from tests.house import Clock, House
 
 with tempfile.TemporaryDirectory() as folder:
@@ -17,4 +18,5 @@ with tempfile.TemporaryDirectory() as folder:
     house = House(Desk(Settings(), store, b"warm", Clock()), Clock())
     admin.load_example(house.desk)
     house.book()
+    create_app(desk=house.desk).test_client().get("/sign-in", base_url=Settings().server.base_url)
     store.close()

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
+# What was begun later than now was begun while the clock was wrong, and would last until that time comes.
+TOLERANCE = timedelta(hours=1)
+
 
 def add_sign_in_link(db: Connection, token_hash: str, person_id: int, now: datetime, expires_at: datetime) -> None:
     values = {"token_hash": token_hash, "person_id": person_id, "created_at": now, "expires_at": expires_at}
@@ -26,6 +29,7 @@ def person_of_link(db: Connection, token_hash: str, now: datetime) -> int | None
     """The person whom an unused link that has not expired would sign in."""
     links = t.sign_in_links.c
     usable = (links.token_hash == token_hash) & links.used_at.is_(None) & (links.expires_at > now)
+    usable &= links.created_at <= now + TOLERANCE
     return db.scalar(select(links.person_id).where(usable))
 
 
@@ -46,6 +50,7 @@ def person_of_session(db: Connection, token_hash: str, now: datetime, idle: time
     """The person of a live session, and when it was last seen."""
     s = t.web_sessions.c
     live = (s.token_hash == token_hash) & (s.expires_at > now) & (s.seen_at > now - idle)
+    live &= s.created_at <= now + TOLERANCE
     row = db.execute(select(s.person_id, s.seen_at).where(live)).one_or_none()
     return (row.person_id, row.seen_at) if row else None
 

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, exists, func, or_, select, update
 
 from scheduler.core.itip import Answer
 from scheduler.core.judging import Claim
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
+FUTURE = timedelta(hours=1)  # what was stored later than this from now was stored while the clock was wrong
 _WITHOUT_RAW = [column for column in t.inbox.c if column.name != "raw"]
 
 
@@ -130,9 +131,11 @@ def unjudged(db: Connection, now: datetime, pause: timedelta) -> list[tuple[int,
     """
     i = t.inbox.c
     turn = func.row_number().over(partition_by=i.sender, order_by=i.id)
-    query = select(i.id, i.tries, i.recorded_at).where(i.outcome == "", i.recorded_at <= now - pause)
+    in_time = or_(i.recorded_at <= now - pause, i.recorded_at > now + FUTURE)
+    query = select(i.id, i.tries, i.recorded_at).where(i.outcome == "", in_time)
     query = query.order_by(turn, i.id)
-    return [(row.id, row.tries) for row in db.execute(query) if row.recorded_at <= now - pause * 2**row.tries]
+    waited = (row for row in db.execute(query) if not now - pause * 2**row.tries < row.recorded_at <= now + FUTURE)
+    return [(row.id, row.tries) for row in waited]
 
 
 def count_try(db: Connection, inbox_id: int) -> None:

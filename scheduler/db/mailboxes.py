@@ -136,26 +136,26 @@ def same_elsewhere(db: Connection, held: Held, sha256: str) -> int | None:
 
 def note(db: Connection, held: Held, uid: int, inbox_id: int, now: datetime, *, seen: bool = False) -> None:
     """The message `uid` is this row of the inbox. Raises LeaseLost."""
+    _came_to(db, held, uid, now)
     _forget(db, held, uid)
     row = {"mailbox_id": held.id, "uidvalidity": held.uidvalidity, "uid": uid, "inbox_id": inbox_id}
     db.execute(insert(t.mailbox_messages).values(**row, seen=seen, tries=0, first_try_at=now))
-    _came_to(db, held, uid, now)
 
 
 def failed(db: Connection, held: Held, uid: int, now: datetime) -> None:
     """The message `uid` could not be had. Raises LeaseLost."""
+    _came_to(db, held, uid, now)
     m = t.mailbox_messages.c
     again = update(t.mailbox_messages).where(*_of(held), m.uid == uid, m.inbox_id.is_(None))
     if not db.execute(again.values(tries=m.tries + 1)).rowcount:
         row = {"mailbox_id": held.id, "uidvalidity": held.uidvalidity, "uid": uid, "seen": False}
         db.execute(insert(t.mailbox_messages).values(**row, tries=1, first_try_at=now))
-    _came_to(db, held, uid, now)
 
 
 def vanished(db: Connection, held: Held, uid: int, now: datetime) -> None:
     """The message `uid` was deleted before it could be had. Raises LeaseLost."""
-    _forget(db, held, uid)
     _came_to(db, held, uid, now)
+    _forget(db, held, uid)
 
 
 def troubles(db: Connection, held: Held) -> list[Trouble]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, exists, func, insert, literal, or_, select, update
 
+from scheduler.db import outbox
 from scheduler.db import tables as t
 
 LISTED = 200  # at most
@@ -41,8 +42,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
+    """`error`: what keeps it from its work until the operator mends it; empty: nothing of that kind."""
+
     seen_at: datetime
     well_at: datetime | None
+    error: str = ""
 
 
 # --- mail out
@@ -52,8 +56,7 @@ def waiting(db: Connection, now: datetime) -> Waiting:
     o = t.outbox.c
     queued = select(func.count(), func.min(o.created_at)).where(o.state == "queued")
     count, oldest = db.execute(queued).one()
-    free = or_(o.lease == "", o.lease_until <= now)
-    due = select(func.min(o.next_attempt_at)).where(o.state == "queued", o.next_attempt_at <= now, free)
+    due = select(func.min(o.next_attempt_at)).where(outbox.due(now))
     return Waiting(count, oldest, db.scalar(due))
 
 
@@ -92,8 +95,8 @@ def mark_sent(db: Connection, ids: Sequence[int], now: datetime) -> int:
 def _change(db: Connection, ids: Sequence[int], states: Sequence[str], now: datetime, **values: Any) -> int:
     """How many were in one of `states` and not just being sent."""
     o = t.outbox.c
-    free = or_(o.lease == "", o.lease_until <= now)
-    return db.execute(update(t.outbox).where(o.id.in_(ids), o.state.in_(states), free).values(**values)).rowcount
+    mine = and_(o.id.in_(ids), o.state.in_(states), outbox.free(now))
+    return db.execute(update(t.outbox).where(mine).values(**values)).rowcount
 
 
 # --- mail in
@@ -111,7 +114,7 @@ def waiting_for_review(db: Connection) -> int:
 # --- signs of life
 
 
-def beat(db: Connection, name: str, now: datetime, *, well: bool | None) -> None:
+def beat(db: Connection, name: str, now: datetime, *, well: bool | None, error: str = "") -> None:
     """Notes that the process `name` lives, and whether it could do its work; None: there was nothing to do, so it is as
     well as it was."""
     h = t.heartbeats.c
@@ -121,9 +124,10 @@ def beat(db: Connection, name: str, now: datetime, *, well: bool | None) -> None
         None: case((h.well_at == h.seen_at, literal(now, t.Instant())), else_=h.well_at),
     }[well]
     mine = update(t.heartbeats).where(h.name == name)
-    if not db.execute(mine.values(seen_at=now, well_at=well_at)).rowcount:
-        db.execute(insert(t.heartbeats).values(name=name, seen_at=now, well_at=None if well is False else now))
+    if not db.execute(mine.values(seen_at=now, well_at=well_at, error=error)).rowcount:
+        first = {"seen_at": now, "well_at": None if well is False else now}
+        db.execute(insert(t.heartbeats).values(name=name, **first, error=error))
 
 
 def heartbeats(db: Connection) -> Mapping[str, Heartbeat]:
-    return {row.name: Heartbeat(row.seen_at, row.well_at) for row in db.execute(select(t.heartbeats))}
+    return {row.name: Heartbeat(row.seen_at, row.well_at, row.error) for row in db.execute(select(t.heartbeats))}

@@ -22,6 +22,9 @@ from sqlalchemy import Connection, and_, exists, func, insert, or_, select, upda
 from scheduler.db import tables as t
 
 LEASE = timedelta(minutes=5)  # longer than the slowest hand-over: its network time-outs end before
+# A clock that was wrong and is set back must not keep a mail for years. What ends later than this was never meant so,
+# even if the clock went back by an hour since.
+LATEST_LEASE, LATEST_TRY = timedelta(hours=2), timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Entry:
     sequence: int | None = None
     dtstamp: datetime | None = None
     told: dict[str, Any] | None = None
+    recipient_key: str = ""  # their address as compared, if the mail counts towards what they get in a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
         {
             "kind": e.kind,
             "recipient": e.recipient,
+            "recipient_key": e.recipient_key,
             "envelope_from": e.envelope_from,
             "message_id": e.message_id,
             "content": e.content,
@@ -115,15 +120,24 @@ def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | Non
     """Older unsent rows of an invitation are overtaken by its newest; one that is being sent is left to its worker."""
     o, newer = t.outbox.c, t.outbox.alias("newer")
     overtaken = exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
-    unsent = and_(o.state.in_(("queued", "held")), o.invitation_id.is_not(None), _free(now))
+    unsent = and_(o.state.in_(("queued", "held")), o.invitation_id.is_not(None), free(now))
     statement = update(t.outbox).where(unsent, overtaken)
     if invitation_ids is not None:
         statement = statement.where(o.invitation_id.in_(invitation_ids))
     db.execute(statement.values(state="superseded", finished_at=now))
 
 
-def _free(now: datetime) -> Any:
-    return or_(t.outbox.c.lease == "", t.outbox.c.lease_until <= now)
+def free(now: datetime) -> Any:
+    """Nobody is sending it."""
+    o = t.outbox.c
+    return or_(o.lease == "", o.lease_until <= now, o.lease_until > now + LATEST_LEASE)
+
+
+def due(now: datetime) -> Any:
+    """It waits, and its time has come: at once for one that was never tried, whatever clock its writer had."""
+    o = t.outbox.c
+    in_time = or_(o.attempts == 0, o.next_attempt_at <= now, o.next_attempt_at > now + LATEST_TRY)
+    return and_(o.state == "queued", in_time, free(now))
 
 
 def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
@@ -131,13 +145,13 @@ def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
     _supersede(db, now)
     o, older = t.outbox.c, t.outbox.alias("older")
     first = ~exists().where(older.c.invitation_id == o.invitation_id, older.c.id < o.id, older.c.state == "queued")
-    due = and_(o.state == "queued", o.next_attempt_at <= now, _free(now), first)
-    row = db.execute(select(t.outbox).where(due).order_by(o.next_attempt_at, o.id).limit(1)).one_or_none()
+    next_ = and_(due(now), first)
+    row = db.execute(select(t.outbox).where(next_).order_by(o.next_attempt_at, o.id).limit(1)).one_or_none()
     if row is None:
         return None
     values = {"lease": lease, "lease_until": now + LEASE, "attempts": row.attempts + 1}
     values["perhaps_left"] = row.perhaps_left or row.lease != ""  # whoever had it died at an unknown step
-    if not db.execute(update(t.outbox).where(o.id == row.id, due).values(**values)).rowcount:
+    if not db.execute(update(t.outbox).where(o.id == row.id, next_).values(**values)).rowcount:
         return None
     return Claimed(
         row.id, row.kind, row.recipient, row.envelope_from, row.content, row.attempts + 1, row.created_at,
@@ -158,9 +172,32 @@ def retry(
     return _settle(db, claimed, lease, state="queued", answer=answer[:500], lease_until=None, next_=at, **known)
 
 
+def give_back(db: Connection, claimed: Claimed, lease: str, now: datetime) -> bool:
+    """Lets the mail wait as if it had not been tried: it was not its fault."""
+    return _settle(db, claimed, lease, attempts=claimed.attempts - 1, lease_until=None, next_=now)
+
+
 def _settle(db: Connection, claimed: Claimed, lease: str, *, next_: datetime, **values: Any) -> bool:
     mine = and_(t.outbox.c.id == claimed.id, t.outbox.c.lease == lease)
     return bool(db.execute(update(t.outbox).where(mine).values(lease="", next_attempt_at=next_, **values)).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Flooded:
+    """A person who gets more than the limit. `since`: when the oldest mail that counts was written."""
+
+    recipient_key: str
+    since: datetime
+
+
+def flooded(db: Connection, recipient_keys: Sequence[str], since: datetime, most: int) -> Flooded | None:
+    """Whoever of these people gets more than `most` mails written after `since`; overtaken ones do not count."""
+    o = t.outbox.c
+    comes = or_(o.state != "superseded", o.perhaps_left)
+    mine = and_(o.recipient_key.in_(recipient_keys), o.recipient_key != "", o.created_at > since, comes)
+    count = select(o.recipient_key, func.min(o.created_at)).where(mine).group_by(o.recipient_key)
+    row = db.execute(count.having(func.count() > most).order_by(o.recipient_key).limit(1)).one_or_none()
+    return Flooded(row[0], row[1]) if row else None
 
 
 def mark_bounced(db: Connection, invitation_id: str, answer: str, now: datetime) -> bool:

@@ -29,14 +29,19 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 # One mailbox and nothing that could be read as a second one, a parameter or a command (RFC 5321 4.1.2).
 _MAILBOX = re.compile(r"[^\s\x00-\x20\x7f<>()\[\]\\,;:@\"]{1,128}@[^\s\x00-\x20\x7f<>()\[\]\\,;:@\"]{1,253}")
 _BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_OF_THE_SERVER = (421, 530, 534, 535, 538)  # closing down, or it wants us to sign in
+_CLOSING = 421
+_OF_THE_ACCOUNT = (530, 534, 535, 538)  # it does not let us in (RFC 4954 6)
+
+
+Scope = Literal["recipient", "server", "account"]
 
 
 class TransportError(Exception):
     """The mail was not handed over, or nobody knows whether it was. `text` is one line for the operator.
 
     `permanent`: trying again is useless. `scope`: "recipient" when only this mail is concerned, "server" when the
-    next one will fare no better now. `code` is the SMTP reply code, if there was a reply. `perhaps_left`: the
+    next one will fare no better now, "account" when the server does not let us in, so that none will leave until the
+    operator mends it. `code` is the SMTP reply code, if there was a reply. `perhaps_left`: the
     connection broke when the mail was on its way, so that nobody knows whether the server has it.
     """
 
@@ -45,7 +50,7 @@ class TransportError(Exception):
         text: str,
         *,
         permanent: bool,
-        scope: Literal["recipient", "server"],
+        scope: Scope,
         code: int | None = None,
         perhaps_left: bool = False,
     ) -> None:
@@ -93,7 +98,7 @@ class _Server:
         try:
             return _transaction(self._ready(), envelope_from, mailbox, content)
         except TransportError as error:
-            if error.scope == "server":
+            if error.scope != "recipient":
                 self._drop()
             raise
         except smtplib.SMTPResponseException as error:
@@ -107,7 +112,8 @@ class _Server:
             raise _server_error(str(error) or type(error).__name__) from error
         except ValueError:  # its text may hold a piece of the password
             self._drop()
-            raise _server_error("user or password have characters that SMTP cannot carry") from None
+            text = "user or password have characters that SMTP cannot carry"
+            raise TransportError(f"mail server: {text}", permanent=False, scope="account") from None
 
     def close(self) -> None:
         if self._connection:
@@ -178,7 +184,7 @@ def _accepted(answer: tuple[int, bytes | str], *, may_be_permanent: bool = True)
     line = clean_line(f"{code} {_text(reply)}")[:300]
     if 200 <= code < 300:
         return line
-    if code in _OF_THE_SERVER or not 400 <= code < 600:
+    if code == _CLOSING or code in _OF_THE_ACCOUNT or not 400 <= code < 600:
         raise _server_error(line, code)
     raise TransportError(line, permanent=may_be_permanent and code >= 500, scope="recipient", code=code)
 
@@ -188,7 +194,8 @@ def _text(reply: bytes | str) -> str:
 
 
 def _server_error(text: str, code: int | None = None) -> TransportError:
-    return TransportError(f"mail server: {text}", permanent=False, scope="server", code=code)
+    scope: Scope = "account" if code in _OF_THE_ACCOUNT else "server"
+    return TransportError(f"mail server: {text}", permanent=False, scope=scope, code=code)
 
 
 def _refusal(text: str) -> TransportError:

@@ -178,7 +178,7 @@ def test_a_connection_serves_several_mails() -> None:
         ("250 OK", "552 5.3.4 Too big", True, "recipient", 552),
         ("250 OK", "452 4.3.1 No space", False, "recipient", 452),
         ("421 4.3.2 Closing down", "250 OK", False, "server", 421),
-        ("530 5.7.0 Sign in first", "250 OK", False, "server", 530),
+        ("530 5.7.0 Sign in first", "250 OK", False, "account", 530),
     ],
 )
 def test_a_refusal_says_whom_it_concerns_and_whether_for_good(
@@ -226,7 +226,7 @@ def test_a_refused_password_concerns_the_server_and_is_said() -> None:
     sink = Sink()
     with smtp_server(sink, **AUTH) as port:
         failed = failure_of(mail(port, login="office:wrong@"))
-    assert (failed.permanent, failed.scope, failed.code) == (False, "server", 535)
+    assert (failed.permanent, failed.scope, failed.code) == (False, "account", 535)
     assert "535" in failed.text
     assert "wrong" not in failed.text
     assert not sink.arrived
@@ -242,7 +242,7 @@ def test_the_right_password_opens_the_server() -> None:
 def test_a_password_that_smtp_cannot_carry_is_a_clear_failure() -> None:
     with smtp_server(Sink(), **AUTH) as port:
         failed = failure_of(mail(port, login="office:%EB%B9%84%EB%B0%80@"))
-    assert (failed.permanent, failed.scope) == (False, "server")
+    assert (failed.permanent, failed.scope) == (False, "account")
     assert "비" not in failed.text
 
 

@@ -1,0 +1,209 @@
+"""The databases that the tests run on: SQLite files, and a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import event, insert, make_url
+from sqlalchemy.engine import Engine
+
+from scheduler import admin
+from scheduler.config import Settings
+from scheduler.db import tables as t
+from scheduler.db.engine import Store
+from scheduler.desk import Desk
+from tests import postgres
+from tests.house import Clock
+
+KINDS = ("sqlite", "postgresql")
+Contents = dict[str, list[dict[str, Any]]]
+
+
+class Databases(ABC):
+    """Makes databases."""
+
+    def __init__(self) -> None:
+        self._number = count(1)
+
+    @abstractmethod
+    def empty(self, folder: Path) -> str:
+        """The address of a new database, without a schema."""
+
+    @abstractmethod
+    def example(self, folder: Path) -> str:
+        """The address of a new database that holds the example data."""
+
+    @abstractmethod
+    def there(self) -> set[str]:
+        """Those that somebody has to remove."""
+
+    @abstractmethod
+    def forget(self, names: set[str]) -> None: ...
+
+
+class Sqlite(Databases):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._example = folder / "example.db"
+        _fill(f"sqlite:///{self._example}")
+
+    def empty(self, folder: Path) -> str:
+        return f"sqlite:///{folder / f'empty-{next(self._number)}.db'}"
+
+    def example(self, folder: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{shutil.copy(self._example, folder / 'scheduler.db')}"
+
+    def there(self) -> set[str]:
+        return set()  # files go with their folders
+
+    def forget(self, names: set[str]) -> None: ...
+
+
+class Postgresql(Databases):
+    def __init__(self, server: postgres.Server) -> None:
+        super().__init__()
+        self.server = server
+        self._example = self._new()
+        _fill(self.server.url(self._example))
+
+    def empty(self, folder: Path) -> str:
+        return self.server.url(self._new())
+
+    def example(self, folder: Path) -> str:
+        return self.server.url(self._new(self._example))
+
+    def there(self) -> set[str]:
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+
+    def forget(self, names: set[str]) -> None:
+        self.server.execute(*[f"DROP DATABASE {name} WITH (FORCE)" for name in names])
+
+    def _new(self, template: str = "template0") -> str:
+        name = f"city_hall_{next(self._number)}"
+        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return name
+
+
+@contextmanager
+def of_kind(kind: str, folder: Path) -> Iterator[Databases]:
+    if kind == "sqlite":
+        yield Sqlite(folder)
+        return
+    with postgres.started() as server:
+        yield Postgresql(server)
+
+
+def _fill(url: str) -> None:
+    store = Store(url)
+    store.upgrade()
+    admin.load_example(Desk(Settings(), store, b"", Clock()))
+    store.close()
+
+
+# --- a whole database
+
+
+_copies = count(1)
+
+
+def copied(settings: Settings, folder: Path) -> Settings:
+    """Settings with a copy of the database, which nobody may have open."""
+    url, name = settings.database.url, f"copy_{os.getpid()}_{next(_copies)}"
+    if settings.database.file:
+        copy = f"sqlite:///{shutil.copy(settings.database.file, folder / f'{name}.db')}"
+    else:
+        copy = make_url(url).set(database=name).render_as_string(hide_password=False)
+        with psycopg.connect(_beside(url), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database} STRATEGY FILE_COPY")  # type: ignore[call-overload]
+    return settings.model_copy(update={"database": settings.database.model_copy(update={"url": copy})})
+
+
+def _beside(url: str) -> str:
+    """The address of another database of the same server."""
+    return make_url(url).set(database="postgres").render_as_string(hide_password=False)
+
+
+def must_be_whole(store: Store) -> None:
+    if store.file:
+        with store.read() as db:
+            assert db.exec_driver_sql("PRAGMA integrity_check").scalars().all() == ["ok"]
+            assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No page more fits, in any connection of this process to SQLite, as on a full disk."""
+
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages}").close()
+
+    def lift(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count=1073741823").close()
+
+    event.listen(Engine, "checkout", limit)
+    event.listen(Engine, "checkin", lift)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "checkout", limit)
+        event.remove(Engine, "checkin", lift)
+
+
+def empty_the_journal(store: Store) -> None:
+    """Moves what was committed from the write-ahead log into the database itself."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if store.file else "CHECKPOINT")
+
+
+# --- what a database holds
+
+OF_THE_MOMENT = ("heartbeats", "counters", "mailboxes")
+
+
+def contents(store: Store, *, without: tuple[str, ...] = ()) -> Contents:
+    """All rows by table, in an order that depends on nothing but them."""
+    with store.read() as db:
+        tables = [table for table in t.metadata.sorted_tables if table.name not in without]
+        rows = {table.name: [dict(row) for row in db.execute(table.select()).mappings()] for table in tables}
+    return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+
+def bring_back(store: Store, before: Contents) -> None:
+    """Makes the database hold exactly these rows."""
+    with store.write() as db:
+        for table in reversed(t.metadata.sorted_tables):
+            db.execute(table.delete())
+        for table in t.metadata.sorted_tables:
+            if before[table.name]:
+                db.execute(insert(table), before[table.name])
+
+
+def holds(store: Store, text: str) -> bool:
+    """Whether the text stands anywhere in the database."""
+    cells = (cell for rows in contents(store).values() for row in rows for cell in row.values())
+    return any(text.encode() in (cell if isinstance(cell, bytes) else str(cell).encode()) for cell in cells)
+
+
+def lose(store: Store) -> None:
+    """The machine burns down: what comes after it finds an empty place."""
+    store.close()
+    if store.file:
+        for left in store.file.parent.glob(f"{store.file.name}*"):
+            left.unlink()
+        return
+    with store.write() as db:
+        db.exec_driver_sql("DROP SCHEMA public CASCADE")
+        db.exec_driver_sql("CREATE SCHEMA public")
+    store.close()
