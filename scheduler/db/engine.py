@@ -10,6 +10,7 @@ writers an advisory lock that ends with the transaction, and readers REPEATABLE 
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class Store:
         self.url = url
         self.engine = _sqlite(url) if url.startswith(_SQLITE) else _postgresql(url)
         weakref.finalize(self, self.engine.dispose)  # whoever forgets a store leaves no connection open
+        self._turn = threading.Lock()
         self._reader = self.engine.execution_options(**_READING[self.engine.dialect.name])
         self._writer = self.engine.execution_options(begin=_WRITING[self.engine.dialect.name])
 
@@ -67,8 +69,19 @@ class Store:
         Raises Busy when the database cannot be written at the moment. If the connection breaks while it commits, nobody
         knows whether it did: Busy then means that the caller must look, or repeat what may be repeated.
         """
-        with _telling(), self._writer.connect() as connection, connection.begin():
+        with self._in_turn(), _telling(), self._writer.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Writers of one process wait here, one after the other. SQLite lets each try again after ever longer pauses,
+        in which others overtake it, and threads that try disturb the one that writes."""
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise Busy("database-busy")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def is_current(self) -> bool:
         """Whether the schema is there and of this version; a file that is no database is not."""
