@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import feeds
+from bench import bookings, feeds, pages, rivals
 
-PARTS = (feeds.main,)
+PARTS = (bookings.main, rivals.main, feeds.main, pages.main)
 
 if __name__ == "__main__":
     sys.exit(max(part() for part in PARTS))

@@ -1,60 +1,59 @@
 """Durable bookings by eight clients at once: each a meeting with three invitations and the coordinator's copy.
 
-The real thing: HTTP to gunicorn with two processes, SQLite with synchronous=FULL, the mails rendered and stored before
-the answer. The ceiling is measured in the same run and the same set-up: a bare Flask view that inserts one row by
-SQLAlchemy Core and commits it, as durably. What was answered is counted in the database at the end.
+The real thing: HTTP to gunicorn as docs/operation.md has it, SQLite with synchronous=FULL (or another database, whose
+address is the argument), the mails rendered and stored before the answer. The ceiling is measured in the same run and
+the same set-up: a bare Flask view that inserts one row by SQLAlchemy Core and commits it, as durably. What was answered
+is counted in the database at the end.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import random
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from statistics import median, quantiles
 
 from flask import Flask
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select
 
-from scheduler import access, admin, commands, config
+from bench import clients
+from bench.installation import COORDINATOR, SQLITE, installation, served
+from scheduler import access, config
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
-from scheduler.desk import Desk
 
 SEED = 20270111
 CLIENTS = 8
 ROUNDS, SECONDS = 4, 2.0  # in turns with the ceiling, so that whatever else the machine does disturbs both alike
 LEAST_PER_SECOND, MOST_P99 = 150.0, 60.0
-COORDINATOR = "international@gwangjin.example"
-SERVER = ("gunicorn", "--workers", "2", "--threads", "4")  # as docs/operation.md has it
-
-Body = Callable[[random.Random], bytes]
+ROWS = Table("bench_rows", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
 
 
-def main() -> int:
+def main(url: str = SQLITE) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        desk = installation(folder)
+        desk = installation(folder, url)
+        ROWS.create(desk.store.engine, checkfirst=True)
         _, token = access.new_api_token(desk, COORDINATOR)
-        with _served("scheduler.web:create_app()", folder) as ours, _served("bench.bookings:bare()", folder) as bare:
-            asked = _Asked(ours, "/api/v1/meetings", _meeting, token), _Asked(bare, "/", lambda _: b"", token)
+        with served("scheduler.web:create_app()", folder) as ours, served("bench.bookings:bare()", folder) as bare:
+            asked = (
+                _Asked(ours, lambda chance: clients.posted("/api/v1/meetings", token, meeting(chance))),
+                _Asked(bare, lambda _: clients.posted("/", token, b"")),
+            )
             for number in range(ROUNDS + 1):
                 for one in asked:
-                    one.round(SECONDS if number else SECONDS / 2, counts=number > 0)  # the first warms up
+                    one.round(SECONDS, counts=number > 0)  # the first warms up
         with desk.store.read() as db:
             stored = [db.scalar(select(func.count()).select_from(table)) for table in (t.meetings, t.outbox)]
         assert stored == [asked[0].answered, asked[0].answered * 4], (stored, asked[0].answered)
+        desk.store.close()
     return _show(*asked)
 
 
@@ -70,12 +69,10 @@ def _show(ours: _Asked, ceiling: _Asked) -> int:
 
 @dataclass
 class _Asked:
-    """Eight clients that post to one address, each on its own connection, as fast as they are answered."""
+    """A server that eight clients ask as fast as they are answered."""
 
     port: int
-    path: str
-    body: Body
-    token: str
+    request: Callable[[random.Random], bytes]
     answered: int = 0
     rates: list[float] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
@@ -89,38 +86,20 @@ class _Asked:
         return quantiles(self.milliseconds, n=100)[-1]
 
     def round(self, seconds: float, counts: bool) -> None:
-        taken: list[list[float]] = [[] for _ in range(CLIENTS)]
+        chance = random.Random(f"{SEED} {self.answered}")
+        prepared = [self.request(chance) for _ in range(int(seconds * 2000))]
         begin = time.perf_counter()
-        chances = [random.Random(f"{SEED} {number} {self.answered}") for number in range(CLIENTS)]
-        clients = [
-            threading.Thread(target=self._post, args=(own, chance, begin + seconds))
-            for own, chance in zip(taken, chances, strict=True)
-        ]
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
-        elapsed, times = time.perf_counter() - begin, [one for own in taken for one in own]
-        self.answered += len(times)
+        found = clients.ask(self.port, takewhile(lambda _: time.perf_counter() < begin + seconds, prepared), CLIENTS)
+        elapsed = time.perf_counter() - begin
+        assert {answer.status for answer in found} == {201}, next(a for a in found if a.status != 201)
+        self.answered += len(found)
         if counts:
-            self.rates.append(len(times) / elapsed)
-            self.milliseconds += times
-
-    def _post(self, taken: list[float], chance: random.Random, until: float) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        head = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        while time.perf_counter() < until:
-            body = self.body(chance)
-            since = time.perf_counter()
-            connection.request("POST", self.path, body, head)
-            answer = connection.getresponse()
-            content = answer.read()
-            taken.append(1000 * (time.perf_counter() - since))
-            assert answer.status == 201, content
-        connection.close()
+            self.rates.append(len(found) / elapsed)
+            self.milliseconds += [answer.milliseconds for answer in found]
 
 
-def _meeting(chance: random.Random) -> bytes:
+def meeting(chance: random.Random, **changes: object) -> bytes:
+    """The body of a request for a meeting of three cities at some hour of the next two years."""
     number = chance.randrange(10**9)
     tomorrow = datetime.now(UTC).replace(hour=6, minute=0) + timedelta(days=1)
     start = tomorrow + timedelta(days=chance.randrange(700), minutes=15 * (number % 12))
@@ -129,79 +108,36 @@ def _meeting(chance: random.Random) -> bytes:
         ("ulaanbaatar", "mn", "Хот байгуулалтын хэлтэс"),
         ("eregli", "tr", "İmar Müdürlüğü"),
     ]
-    return json.dumps(
-        {
-            "title": {"ko": f"도시재생 화상회의 {number}", "en": f"Urban regeneration {number}"},
-            "field": "environment",
-            "host": "gwangjin",
-            "cities": ["ulaanbaatar", "eregli"],
-            "start": f"{start:%Y-%m-%dT%H:%M:00Z}",
-            "duration_minutes": 60,
-            "agenda": "1. Figures\n2. Plans\n3. Next steps",
-            "video_url": f"https://video.example/room-{number}",
-            "people": [
-                {"name": name, "email": f"urban{number % 97}@{city}.example", "city": city, "language": language}
-                for city, language, name in people
-            ],
-        }
-    ).encode()
-
-
-# --- the servers
-
-
-def installation(folder: Path) -> Desk:
-    (folder / "config.toml").write_text(
-        '[server]\nbase_url = "http://127.0.0.1:8000"\n[database]\nurl = "sqlite:///scheduler.db"\n'
-        '[mail]\nsmtp_url = "mailbox:mail"\nfrom_address = "meetings@gwangjin.example"\n',
-        "utf-8",
-    )
-    desk = commands.prepare(config.load(folder / "config.toml"))
-    admin.load_example(desk)
-    return desk
-
-
-@contextmanager
-def _served(application: str, folder: Path) -> Iterator[int]:
-    """The port of the application, which is served as an installation of several processes serves it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = os.environ | {"SCHEDULER_CONFIG": str(folder / "config.toml"), "BENCH_FOLDER": str(folder)}
-    command = [sys.executable, "-m", *SERVER, "--log-level", "warning", "--bind", f"127.0.0.1:{port}", application]
-    server = subprocess.Popen(command, env=environment)
-    try:
-        _wait(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait(port: int) -> None:
-    for _ in range(300):
-        with socket.socket() as tried:
-            if not tried.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.1)
-    raise TimeoutError("the server does not start")
+    wanted: dict[str, object] = {
+        "title": {"ko": f"도시재생 화상회의 {number}", "en": f"Urban regeneration {number}"},
+        "field": "environment",
+        "host": "gwangjin",
+        "cities": ["ulaanbaatar", "eregli"],
+        "start": f"{start:%Y-%m-%dT%H:%M:00Z}",
+        "duration_minutes": 60,
+        "agenda": "1. Figures\n2. Plans\n3. Next steps",
+        "video_url": f"https://video.example/room-{number}",
+        "people": [
+            {"name": name, "email": f"urban{number % 97}@{city}.example", "city": city, "language": language}
+            for city, language, name in people
+        ],
+    }
+    return json.dumps(wanted | changes).encode()
 
 
 def bare() -> Flask:
     """The ceiling: one row, one durable commit."""
-    rows = Table("rows", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
-    store = Store(f"sqlite:///{os.environ['BENCH_FOLDER']}/bare.db")
-    with store.write() as db:
-        rows.create(db, checkfirst=True)
+    store = Store(config.load().database.url)
     app = Flask("bare")
 
     @app.post("/")
     def add() -> tuple[str, int]:
         with store.write() as db:
-            db.execute(insert(rows), {"text": "a" * 200})
+            db.execute(insert(ROWS), {"text": "a" * 200})
         return "", 201
 
     return app
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

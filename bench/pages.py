@@ -17,7 +17,7 @@ from statistics import median
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bench.bookings import COORDINATOR, installation
+from bench.installation import COORDINATOR, installation
 from bench.many import fill, middle
 from scheduler import access
 from scheduler.web import create_app

@@ -42,6 +42,7 @@ class Change:
     entry: Entry
     maker: str
     cities: frozenset[str]
+    is_new: bool
 
 
 def change(desk: Desk, directory: Directory, after: Meeting, before: Meeting | None = None) -> Change | None:
@@ -49,13 +50,14 @@ def change(desk: Desk, directory: Directory, after: Meeting, before: Meeting | N
     if before is not None and _shown(before) == _shown(after):
         return None
     touched = frozenset(after.cities) | frozenset(before.cities if before else ())
-    return Change(after.id, entry(desk, directory, after), maker(desk), touched)
+    return Change(after.id, entry(desk, directory, after), maker(desk), touched, before is None)
 
 
 def save(db: Connection, change: Change | None, now: datetime) -> None:
     """Last in its transaction: from here on, changes of meetings of the same cities wait for each other."""
     if change:
-        feeds.put_entries(db, change.meeting_id, change.entry.zone, change.maker, change.entry.contents)
+        write = feeds.add_entries if change.is_new else feeds.put_entries
+        write(db, change.meeting_id, change.entry.zone, change.maker, change.entry.contents)
         feeds.stamp(db, change.cities, now)
 
 

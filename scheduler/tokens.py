@@ -59,7 +59,7 @@ def new_seed() -> bytes:
 def derived(key: bytes, purpose: str, invitation: Invitation) -> str:
     """The invitation's token for `purpose`: 130 bits, 26 lower-case letters and digits."""
     message = b"\0".join([purpose.encode(), invitation.id.encode(), invitation.seed])
-    return _base32(hmac.digest(key, message, "sha256"))[:26]
+    return _base32(hmac.digest(key, message, "sha256")[:20])[:26]
 
 
 def hashed(token: str) -> str:

@@ -23,7 +23,7 @@ _SPACES = re.compile("[ \t\n\u00a0]+")
 
 def clean_text(text: str) -> str:
     """`text` with LF line ends and without control or deceiving characters, stripped at both ends."""
-    if text.isprintable():  # most texts: then it holds none of them
+    if text.replace("\n", "").isprintable():  # most texts: then it holds none of them
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     return _DECEIVING.sub("", _CONTROL.sub("", text)).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from scheduler.db import tables as t
 from scheduler.db.engine import added
@@ -85,16 +85,6 @@ def revoke_api_token(db: Connection, token_id: int, now: datetime) -> bool:
     tokens = t.api_tokens.c
     open_ = (tokens.id == token_id) & tokens.revoked_at.is_(None)
     return bool(db.execute(update(t.api_tokens).where(open_).values(revoked_at=now)).rowcount)
-
-
-_tokens = t.api_tokens.c
-_PERSON_OF_TOKEN = select(_tokens.person_id).where(
-    _tokens.token_hash == bindparam("token"), _tokens.revoked_at.is_(None)
-)
-
-
-def person_of_api_token(db: Connection, token_hash: str) -> int | None:
-    return db.scalar(_PERSON_OF_TOKEN, {"token": token_hash})
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,20 @@ def person(db: Connection, person_id: int) -> Person | None:
     return _person(row) if row else None
 
 
+_tokens = t.api_tokens.c
+_PERSON_OF_TOKEN = (
+    select(t.people)
+    .join_from(t.people, t.api_tokens, _tokens.person_id == t.people.c.id)
+    .where(_tokens.token_hash == bindparam("token"), _tokens.revoked_at.is_(None))
+)
+
+
+def person_of_api_token(db: Connection, token_hash: str) -> Person | None:
+    """Whose API token it is; None when it is revoked or none at all."""
+    row = db.execute(_PERSON_OF_TOKEN, {"token": token_hash}).one_or_none()
+    return _person(row) if row else None
+
+
 def person_by_email(db: Connection, email: str) -> Person | None:
     row = db.execute(select(t.people).where(t.people.c.email_key == email_key(email))).one_or_none()
     return _person(row) if row else None

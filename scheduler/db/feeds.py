@@ -97,6 +97,11 @@ def _feed(row: Any) -> Feed:
 def put_entries(db: Connection, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
     """The meeting's entries by language, in the place of those that were there."""
     db.execute(delete(t.calendar_entries).where(t.calendar_entries.c.meeting_id == meeting_id))
+    add_entries(db, meeting_id, zone, made_by, contents)
+
+
+def add_entries(db: Connection, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
+    """The same of a meeting that has none yet."""
     same = {"meeting_id": meeting_id, "zone": zone, "made_by": made_by}
     rows = [{**same, "language": language, "content": content} for language, content in contents.items()]
     db.execute(insert(t.calendar_entries), rows)

@@ -31,6 +31,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 _ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*")
+_ASCII = bytes(range(128))
 
 
 def address(text: str) -> str:
@@ -140,9 +141,18 @@ def _part(headers: Headers, encoding: str, body: str) -> str:
 
 def _text_part(subtype: str, text: str) -> str:
     data = (clean_text(text) + "\n").replace("\n", "\r\n").encode("utf-8", "ignore")
-    quoted = binascii.b2a_qp(data, istext=True).decode("ascii")
-    encoding, body = ("quoted-printable", quoted) if len(quoted) < len(data) * 4 / 3 else ("base64", _base64(data))
+    encoding, body = _shorter(data)
     return _part([("Content-Type", f"text/{subtype}; charset=UTF-8")], encoding, body)
+
+
+def _shorter(data: bytes) -> tuple[str, str]:
+    """The encoding that makes less of `data`, and what it makes."""
+    most = len(data) * 4 / 3
+    if len(data) + 2 * len(data.translate(None, _ASCII)) < most:  # else each byte beyond ASCII as =XX is too much alone
+        quoted = binascii.b2a_qp(data, istext=True).decode("ascii")
+        if len(quoted) < most:
+            return "quoted-printable", quoted
+    return "base64", _base64(data)
 
 
 def _base64(data: bytes) -> str:

@@ -8,6 +8,7 @@ action, and responds. Everything that is true of every page (who asks, in which 
 from __future__ import annotations
 
 from flask import Flask
+from flask.templating import Environment
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
@@ -16,6 +17,7 @@ from scheduler import config, limits, paths
 from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.mail import compose
+from scheduler.mail.render import PlainContext
 from scheduler.web import (
     agenda,
     api,
@@ -62,11 +64,19 @@ class RowNumber(IntegerConverter):
     regex = r"\d{1,18}"
 
 
+class _Environment(Environment):
+    context_class = PlainContext
+
+
+class _Application(Flask):
+    jinja_environment = _Environment
+
+
 def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Flask:
     """The application for `desk`, else for the settings given or found (see `config.load`)."""
     desk = desk or Desk.open(settings or config.load())
     compose.self_test()
-    app = Flask("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
+    app = _Application("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
     app.url_map.converters["int"] = RowNumber
     app.extensions["desk"] = desk
     app.extensions["api_requests"] = limits.Tally(desk, limits.api_requests(desk))

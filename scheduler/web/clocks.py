@@ -32,22 +32,23 @@ class LocalTime:
 def local_times(start: datetime, minutes: int, cities: Iterable[str], first: str = "") -> list[LocalTime]:
     """The interval from the instant `start` on the clock of every city, `first` (when it takes part) leading."""
     slugs = sorted(cities, key=lambda slug: slug != first)
-    leading = zone_of(slugs[0])
-    return [_on_clock(slug, start, start + timedelta(minutes=minutes), leading) for slug in slugs]
+    found, language, end = reader.directory(), reader.language(), start + timedelta(minutes=minutes)
+    leading = zones.to_local(start, zone_of(slugs[0])).date()
 
+    def on_clock(slug: str) -> LocalTime:
+        zone = zone_of(slug)
+        local, until = zones.to_local(start, zone), zones.to_local(end, zone)
+        return LocalTime(
+            slug,
+            found.city_name(slug, language),
+            local,
+            facts.interval(local, until, language),
+            i18n.utc_offset(zones.offset_at(start, zone)),
+            local.date() != until.date(),
+            local.date() != leading,
+        )
 
-def _on_clock(slug: str, start: datetime, end: datetime, leading_zone: str) -> LocalTime:
-    zone = zone_of(slug)
-    local, until = zones.to_local(start, zone), zones.to_local(end, zone)
-    return LocalTime(
-        slug,
-        reader.directory().city_name(slug, reader.language()),
-        local,
-        facts.interval(local, until, reader.language()),
-        i18n.utc_offset(zones.offset_at(start, zone)),
-        local.date() != until.date(),
-        local.date() != zones.to_local(start, leading_zone).date(),
-    )
+    return [on_clock(slug) for slug in slugs]
 
 
 def meeting_times(meeting: Meeting, first: str = "") -> list[LocalTime]:
