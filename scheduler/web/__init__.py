@@ -72,6 +72,9 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     app.extensions["api_requests"] = limits.Tally(desk, limits.api_requests(desk))
     _configure(app, desk.settings)
     app.secret_key = desk.key
+    # After the key was replaced, forms that lay open go on: cookies and tokens of the older keys are still read.
+    app.config["SECRET_KEY_FALLBACKS"] = list(desk.older_keys)
+    app.config["WTF_CSRF_SECRET_KEY"] = list(reversed(desk.keys))  # the last one signs
     requests_log.introduce(app)  # first, so that what the others refuse is logged too
     security.protect(app)
     reader.introduce(app)
