@@ -12,6 +12,8 @@ A restored database sends nothing twice that was sent, and never falls behind wh
   a person is told against the last one they got; its SEQUENCE and DTSTAMP are above all that they have. Where nobody
   knows how far those went, SEQUENCE jumps.
 - Sessions and sign-in links end; what was revoked or disabled since stays so.
+- Passwords, second factors and recovery codes end too: one that was changed, removed or used since must not come back
+  to life. Everybody signs in by a link and sets them up anew.
 
 All this is one transaction on the database in use, so web and worker may run meanwhile: they see the old state or the
 new one. A worker that hands a mail over at this moment finds its lease gone; that mail is held.
@@ -40,9 +42,10 @@ from scheduler import paths
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 
-# Ends with a restore. The rest of the moment (signs of life, counters) is left as it is.
-ENDED = (t.web_sessions, t.sign_in_links)
-OF_THE_MOMENT = (*ENDED, t.heartbeats, t.counters)
+# Ends with a restore. The rest of the moment (signs of life, counters, delays) is left as it is.
+ENDED = (t.web_sessions, t.sign_in_links, t.half_sign_ins, t.enrolments, t.passwords, t.recovery_codes)
+KEPT = (t.heartbeats, t.counters, t.delays)
+OF_THE_MOMENT = (*ENDED, *KEPT)
 LEFT = ("handed-over", "bounced")
 GAP = 100  # above every SEQUENCE that can have been used since a copy was made
 CHUNK = 500
@@ -192,7 +195,7 @@ def _must_be_ours(own: Path, file: Path) -> None:
 
 def _replace(live: Connection, old: Connection) -> None:
     for table in reversed(t.metadata.sorted_tables):
-        if table not in (t.heartbeats, t.counters):
+        if table not in KEPT:
             live.execute(delete(table))
     for table in t.metadata.sorted_tables:
         if table not in OF_THE_MOMENT:

@@ -28,6 +28,8 @@ from scheduler.web import (
     mailbox,
     meetings,
     operation,
+    own_sign_in,
+    password_sign_in,
     proposal,
     reader,
     requests_log,
@@ -42,12 +44,14 @@ from scheduler.web import (
 BLUEPRINTS = (
     agenda,
     sign_in,
+    password_sign_in,
     proposal,
     meetings,
     invitation,
     review,
     cities,
     own_settings,
+    own_sign_in,
     feeds,
     operation,
     mailbox,
@@ -87,6 +91,8 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
 
 def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
+        DEBUG=False,  # whatever FLASK_DEBUG says: a traceback is no page for the world
+        PROPAGATE_EXCEPTIONS=False,
         TRUSTED_HOSTS=settings.server.hosts,
         MAX_CONTENT_LENGTH=5_000_000,
         MAX_FORM_MEMORY_SIZE=1_000_000,
