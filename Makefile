@@ -13,7 +13,7 @@ demo: .venv/installed
 	exec $(BIN)/python -m scheduler demo --dir $(DEMO_DIR) --port $(PORT)
 
 test: .venv/installed-tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: .venv/installed-tools
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""Copies of the database for the operator: `backup` makes one, `restore` brings it back (see `db.backup`).
+"""Copies of the database for the operator: `backup` makes one (`db.copying`), `restore` brings it back (`db.backup`).
 
 The secret key is no part of a copy. Personal links and reply addresses are derived from it, so a copy is restored only
 beside the key with which it was made, be it the first one of the file or an older one: else the links in mails that
@@ -14,8 +14,9 @@ from pathlib import Path
 from scheduler import tokens
 from scheduler.config import Settings
 from scheduler.db import backup as copies
-from scheduler.db import meetings
-from scheduler.db.backup import Restored, Unusable
+from scheduler.db import copying, meetings
+from scheduler.db.backup import Restored
+from scheduler.db.copying import Unusable
 from scheduler.db.engine import Connection, Store
 from scheduler.desk import utc_now
 
@@ -35,12 +36,12 @@ class Report:
 
 def backup(settings: Settings, file: Path) -> None:
     """Writes a copy of the database in use to `file`. Raises OSError, Unusable."""
-    database = _database(settings)
-    if not database.is_file():
+    database = settings.database.file
+    if database and not database.is_file():
         raise FileNotFoundError(f"{database} does not exist; `scheduler init` makes it")
     store = Store(settings.database.url)
     try:
-        copies.copy(store, file)
+        copying.copy(store, file)
     finally:
         store.close()
 
@@ -50,14 +51,14 @@ def restore(settings: Settings, file: Path, now: datetime | None = None) -> Repo
     now = now or utc_now()
     if not file.is_file():
         raise FileNotFoundError(f"{file} does not exist")
-    database = _database(settings)
-    if database.exists() and database.samefile(file):
+    database = settings.database.file
+    if database and database.exists() and database.samefile(file):
         raise Unusable(f"{file} is the database in use, not a copy of it")
     keys = tokens.read_keys(settings.server.secret_key_file)
     keep = file.with_name(f"{file.name}.before-{now:%Y%m%dT%H%M%SZ}")
     store = Store(settings.database.url)
     try:
-        _make_ready(store, database)
+        _make_ready(store)
         restored = copies.restore(store, file, keep, lambda db: _must_fit(db, keys, file), now)
     finally:
         store.close()
@@ -69,15 +70,14 @@ def _report(restored: Restored, keep: Path) -> Report:
     return Report(restored.meetings, restored.held, restored.changed, restored.unknown, kept)
 
 
-def _database(settings: Settings) -> Path:
-    return Path(settings.database.url.removeprefix("sqlite:///"))
-
-
-def _make_ready(store: Store, database: Path) -> None:
+def _make_ready(store: Store) -> None:
     """The database that shall take the content, made or upgraded."""
-    database.parent.mkdir(parents=True, exist_ok=True)
+    if store.file:
+        store.file.parent.mkdir(parents=True, exist_ok=True)
     if not copies.can_take(store):
-        raise Unusable(f"{database} is damaged or of a newer version; stop web and worker, move it away, restore again")
+        raise Unusable(
+            f"{store.place} is damaged or of a newer version; stop web and worker, move it away, restore again"
+        )
 
 
 def _must_fit(db: Connection, keys: tuple[bytes, ...], file: Path) -> None:

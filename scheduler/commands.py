@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from scheduler import (
@@ -42,25 +41,24 @@ def init(given: argparse.Namespace) -> int:
     desk = prepare(settings)
     if given.example:
         admin.load_example(desk)
-    print(f"The database is ready: {database_file(settings)}")
+    print(f"The database is ready: {desk.store.place}")
     return 0
 
 
 def prepare(settings: Settings) -> Desk:
     """The desk of an installation that may not exist yet: key and database are made or upgraded first."""
     tokens.make_key(settings.server.secret_key_file)
-    database_file(settings).parent.mkdir(parents=True, exist_ok=True)
+    if settings.database.file:
+        settings.database.file.parent.mkdir(parents=True, exist_ok=True)
     store = Store(settings.database.url)
-    store.upgrade()
-    store.close()
+    try:
+        store.upgrade()
+    finally:
+        store.close()
     desk = Desk.open(settings)
     while entries.complete(desk, limit=500):
         pass
     return desk
-
-
-def database_file(settings: Settings) -> Path:
-    return Path(settings.database.url.removeprefix("sqlite:///"))
 
 
 def check(given: argparse.Namespace) -> int:
@@ -89,15 +87,17 @@ def _checked(part: str, look: Callable[[Settings], str], settings: Settings) -> 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, SchedulerError):
-        return representations.one_line(error, "en")
+        server = getattr(error.__cause__, "orig", None)  # what the database said
+        return representations.one_line(error, "en") + (f" ({server})" if server else "")
     return str(error) or type(error).__name__
 
 
 def _database(settings: Settings) -> str:
-    if not database_file(settings).is_file():
-        raise FileNotFoundError(f"{database_file(settings)} does not exist; `scheduler init` makes it")
-    cities = len(Desk.open(settings).directory().cities)
-    return f"{database_file(settings)}, cities: {cities}"
+    file = settings.database.file
+    if file and not file.is_file():
+        raise FileNotFoundError(f"{file} does not exist; `scheduler init` makes it")
+    desk = Desk.open(settings)
+    return f"{desk.store.place}, cities: {len(desk.directory().cities)}"
 
 
 def backup(given: argparse.Namespace) -> int:

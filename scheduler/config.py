@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -73,9 +73,32 @@ class Database(_Section):
     @field_validator("url")
     @classmethod
     def _known(cls, value: str) -> str:
+        if value.startswith("postgresql://"):
+            return _postgresql(value)
         if not value.startswith("sqlite:///") or value in ("sqlite:///", "sqlite:///:memory:"):
-            raise ValueError("must be sqlite:///FILE")
+            raise ValueError("must be sqlite:///FILE or postgresql://user:password@host/database")
         return value
+
+    @property
+    def file(self) -> Path | None:
+        """Where the database lies, if it is one file."""
+        return Path(self.url.removeprefix("sqlite:///")) if self.url.startswith("sqlite:///") else None
+
+
+def _postgresql(value: str) -> str:
+    """Refuses an address by which passwords and personal data would cross a network in clear."""
+    try:
+        parts = urlsplit(value)
+        port, asked = parts.port, dict(parse_qsl(parts.query))
+    except ValueError:
+        raise ValueError("must be postgresql://user:password@host/database, with special characters as %XX") from None
+    if not parts.path.strip("/") or port == 0:
+        raise ValueError("needs the name of a database: postgresql://user:password@host/database")
+    host = asked.get("host", parts.hostname or "")
+    here = not host or host.startswith("/") or is_loopback(host)
+    if not here and asked.get("sslmode") not in ("require", "verify-ca", "verify-full"):
+        raise ValueError("needs ?sslmode=verify-full, unless the server is on this machine")
+    return value
 
 
 class Mail(_Section):
@@ -263,6 +286,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     mail = settings.mail
     if mail.mailbox:
         mail = mail.model_copy(update={"smtp_url": f"mailbox:{folder / mail.mailbox}"})
-    file = settings.database.url[len("sqlite:///") :]
-    database = settings.database.model_copy(update={"url": f"sqlite:///{folder / file}"})
+    database = settings.database
+    if database.file:
+        database = database.model_copy(update={"url": f"sqlite:///{folder / database.file}"})
     return settings.model_copy(update={"server": server, "mail": mail, "database": database})

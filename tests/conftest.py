@@ -1,42 +1,58 @@
-"""Fixtures: a `house` with a fresh copy of a database that holds the example data."""
+"""Fixtures: a `house` with a database of its own that holds the example data, once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scheduler import admin, tokens
+from scheduler import tokens
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
+from tests import databases as made_for_tests
 from tests import letter_box
+from tests.databases import Databases
 from tests.house import Clock, House
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever touches a database is tested on each, unless it is marked `only_on` one of them."""
+    if "database_kind" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("only_on")
+        metafunc.parametrize("database_kind", mark.args if mark else made_for_tests.KINDS, scope="session")
+
+
 @pytest.fixture(scope="session")
-def example_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with the example data, made once, to be copied."""
-    folder = tmp_path_factory.mktemp("example")
-    file = folder / "example.db"
-    store = Store(f"sqlite:///{file}")
-    store.upgrade()
-    admin.load_example(Desk(Settings(), store, b"", Clock()))
-    store.close()
-    return file
+def all_databases(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    with made_for_tests.of_kind(database_kind, tmp_path_factory.mktemp(database_kind)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def module_databases(all_databases: Databases) -> Iterator[Databases]:
+    """Databases that stay for all tests of a file."""
+    made = len(all_databases.made)
+    yield all_databases
+    all_databases.forget(made)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, example_database: Path) -> Settings:
-    file = tmp_path / "scheduler.db"
-    shutil.copy(example_database, file)
+def databases(all_databases: Databases) -> Iterator[Databases]:
+    """Databases for one test."""
+    made = len(all_databases.made)
+    yield all_databases
+    all_databases.forget(made)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, databases: Databases) -> Settings:
     key = tmp_path / "secret.key"
     tokens.make_key(key)
     return Settings(
         server=Server(secret_key_file=key),
-        database=Database(url=f"sqlite:///{file}"),
+        database=Database(url=databases.example(tmp_path)),
         mail=Mail(smtp_url=f"mailbox:{tmp_path / 'mail'}", from_address="meet@cities.example", from_name="Cities"),
     )
 

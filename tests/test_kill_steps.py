@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import smtplib
 import threading
@@ -14,17 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from scheduler import booking
 from scheduler.booking import RequestKey
 from scheduler.config import Settings
 from scheduler.core.cities import Directory
 from scheduler.core.meeting import Meeting
+from scheduler.db import engine
+from scheduler.db import tables as t
 from scheduler.db.outbox import LEASE
 from scheduler.desk import Desk
 from scheduler.worker import Worker
 from tests import post_office, processes
+from tests.databases import Databases
 from tests.house import BAT, NOW, Clock, House
 from tests.post_office import PostOffice
 
@@ -47,7 +49,7 @@ class _Steps:
         self.last, self.taken, self.writes = last, 0, False
 
     def statement(self, _db: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.writes = self.writes or statement == "BEGIN IMMEDIATE"
+        self.writes = self.writes or statement in engine._WRITING.values()
         if not statement.startswith(("SELECT", "PRAGMA")):
             self.take()
 
@@ -95,19 +97,17 @@ def deliver(desk: Desk) -> None:
 
 @pytest.fixture
 def booked(house: House) -> House:
-    """One meeting with two mails to send; the file of the database can be copied."""
+    """One meeting with two mails to send; the database can be copied."""
     house.book(room=ROOM, people=(BAT,))
     house.desk.store.close()
     return house
 
 
-def _lives(settings: Settings, tmp_path: Path) -> Iterator[tuple[int, House]]:
+def _lives(settings: Settings, databases: Databases, tmp_path: Path) -> Iterator[tuple[int, House]]:
     """One life after the other, each one step longer, each on a copy of the database; ends when one is not killed."""
-    file = Path(settings.database.url.removeprefix("sqlite:///"))
     for step in range(1, MANY):
-        copy, clock = tmp_path / f"life-{step}.db", Clock()
-        shutil.copy(file, copy)
-        database = settings.database.model_copy(update={"url": f"sqlite:///{copy}"})
+        clock = Clock()
+        database = settings.database.model_copy(update={"url": databases.copy(settings.database.url, tmp_path)})
         desk = processes.opened(settings.model_copy(update={"database": database}), NOW)
         yield step, House(replace(desk, clock=clock), clock)
 
@@ -120,10 +120,10 @@ def _killed(step: int, act: Callable[[Desk], None], house: House) -> bool:
 
 
 def test_a_booking_killed_at_any_step_is_whole_or_not_there_and_can_be_repeated(
-    settings: Settings, tmp_path: Path
+    settings: Settings, databases: Databases, tmp_path: Path
 ) -> None:
     there = []
-    for step, house in _lives(settings, tmp_path):
+    for step, house in _lives(settings, databases, tmp_path):
         killed = _killed(step, book, house)
         there.append(_counts(house))
         assert there[-1] in ((0, 0, 0, 0, 0), (1, 1, 2, 2, 1)), step
@@ -145,21 +145,23 @@ def _counts(house: House) -> tuple[int, ...]:
         return tuple(db.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar() for name in names)
 
 
-def test_a_move_killed_at_any_step_is_whole_or_did_not_happen(booked: House, tmp_path: Path) -> None:
+def test_a_move_killed_at_any_step_is_whole_or_did_not_happen(
+    booked: House, databases: Databases, tmp_path: Path
+) -> None:
     before, lives = booked.meeting(booked.outbox()[0].meeting_id), 0
     booked.desk.store.close()
-    for step, house in _lives(booked.desk.settings, tmp_path):
+    for step, house in _lives(booked.desk.settings, databases, tmp_path):
         killed = _killed(step, move, house)
         lives += 1
         after = house.meeting(before.id)
         with house.desk.store.read() as db:
-            ends = str(db.exec_driver_sql("SELECT ends FROM bookings").scalar())
+            ends = db.scalar(select(t.bookings.c.ends))
         if after == before:
             assert [row.state for row in house.outbox()] == ["queued"] * 2
         else:
             assert (after.sequence, after.version, after.duration_minutes) == (1, 2, 90)
             assert [row.state for row in house.outbox()] == ["superseded"] * 2 + ["queued"] * 2
-        assert ends == f"{after.end:%Y-%m-%d %H:%M:%S.%f}"
+        assert ends == after.end
         house.desk.store.close()
         if not killed:
             assert after != before
@@ -167,10 +169,13 @@ def test_a_move_killed_at_any_step_is_whole_or_did_not_happen(booked: House, tmp
     assert lives > 10
 
 
-def test_a_worker_killed_at_any_step_loses_nothing_and_repeats_the_same_bytes(booked: House, tmp_path: Path) -> None:
+def test_a_worker_killed_at_any_step_loses_nothing_and_repeats_the_same_bytes(
+    booked: House, databases: Databases, tmp_path: Path
+) -> None:
     repeated = lives = 0
     with post_office.opened(PostOffice()) as office:
-        for step, house in _lives(post_office.sending_to(booked.desk.settings, office.port), tmp_path):
+        sending = post_office.sending_to(booked.desk.settings, office.port)
+        for step, house in _lives(sending, databases, tmp_path):
             office.arrived.clear()
             killed = _killed(step, deliver, house)
             house.clock.forward(seconds=(LEASE + timedelta(seconds=1)).total_seconds())

@@ -188,7 +188,10 @@ def test_the_worker_writes_json_lines(house: House) -> None:
     booking.cancel(house.desk, house.person(), meeting.id)
     house.book(title=Wording.of(TITLE))
     folder = house.desk.settings.server.secret_key_file.parent
-    (folder / "config.toml").write_text('[mail]\nsmtp_url = "mailbox:mail"\nfrom_address = "meet@cities.example"\n')
+    (folder / "config.toml").write_text(
+        f'[database]\nurl = "{house.desk.settings.database.url}"\n'
+        '[mail]\nsmtp_url = "mailbox:mail"\nfrom_address = "meet@cities.example"\n'
+    )
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     done = subprocess.run(
         [sys.executable, "-m", "scheduler", "worker", "--once"],

@@ -100,8 +100,8 @@ def test_a_fault_of_the_database_is_logged_without_the_values(
     def fault(db: Connection, *_: object) -> None:
         stop.set()
         columns = ("name", "email", "email_key", "city", "language", "role")
-        values = dict.fromkeys(columns, BAT.email) | {"created_at": house.clock.time}
-        db.execute(t.people.insert().values(**values))
+        values = dict.fromkeys(columns, BAT.email) | {"created_at": house.clock.time, "language": "mn"}
+        db.execute(t.people.insert().values(**values | {"role": "contact"}))
 
     monkeypatch.setattr(outbox, "claim", fault)
     monkeypatch.setattr(worker, "SERVER_PAUSE_SECONDS", 0.0)

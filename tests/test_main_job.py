@@ -20,6 +20,7 @@ from scheduler import replies
 from scheduler.desk import Desk
 from scheduler.ics import write
 from scheduler.worker import Worker
+from tests.databases import Databases
 from tests.web.api_client import NOW, Api, api_of, make_desk, meeting_body
 
 URBAN = {city: f"urban@{city}.example" for city in ("gwangjin", "ulaanbaatar", "eregli")}
@@ -97,10 +98,10 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, sink: tuple[Sink, int]) -> Office:
+def office(tmp_path: Path, databases: Databases, sink: tuple[Sink, int]) -> Office:
     kept, port = sink
     clock = Clock()
-    desk = replace(make_desk(tmp_path, f"smtp://127.0.0.1:{port}"), clock=clock)
+    desk = replace(make_desk(tmp_path, databases.example(tmp_path), f"smtp://127.0.0.1:{port}"), clock=clock)
     return Office(desk, api_of(desk), kept, clock)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import os
-import shutil
 import signal
 import threading
 from collections import Counter
@@ -20,6 +19,7 @@ from scheduler.config import Settings
 from scheduler.db.mailboxes import LEASE
 from scheduler.polling import Poller
 from tests import letter_box, processes, shaky_imap
+from tests.databases import Databases
 from tests.house import BAT, NOW, Clock, House
 from tests.shaky_imap import Letter, Shaky
 from tests.test_polling import note, outcomes, placed, rows
@@ -49,20 +49,19 @@ def dies_at(step: int, settings: Settings, now: datetime) -> None:
     take()
 
 
-def test_a_poller_killed_at_any_step_loses_nothing_and_does_nothing_twice(house: House, tmp_path: Path) -> None:
+def test_a_poller_killed_at_any_step_loses_nothing_and_does_nothing_twice(
+    house: House, databases: Databases, tmp_path: Path
+) -> None:
     """I13, I14."""
     meeting = house.book(people=(BAT,))
     letters = [house.reply(meeting, BAT, "ACCEPTED", "We come"), note("words")]
     house.desk.store.close()
-    file = Path(house.desk.settings.database.url.removeprefix("sqlite:///"))
     with shaky_imap.opened(Shaky(next_uid=3)) as shaky:
         settings = letter_box.polling(house.desk.settings, shaky.port)
         stages = []
         for step in range(1, MANY):
             shaky.letters = {uid: Letter(raw) for uid, raw in enumerate(letters, 1)}
-            copy = tmp_path / f"life-{step}.db"
-            shutil.copy(file, copy)
-            database = settings.database.model_copy(update={"url": f"sqlite:///{copy}"})
+            database = settings.database.model_copy(update={"url": databases.copy(settings.database.url, tmp_path)})
             here = settings.model_copy(update={"database": database})
             process = processes.start(dies_at, step, here, NOW)
             process.join(processes.PATIENCE)

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,10 +46,10 @@ def locked(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Somebody else writes, for longer than anybody waits."""
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     house.desk = Desk(house.desk.settings, engine.Store(house.desk.settings.database.url), house.desk.key, house.clock)
-    with closing(sqlite3.connect(file_of(house), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    other = engine.Store(house.desk.settings.database.url)
+    with other.write():
         yield
-        other.execute("ROLLBACK")
+    other.close()
     house.desk.store.close()
 
 
@@ -61,6 +61,7 @@ def refusal(house: House) -> str:
     return ""
 
 
+@pytest.mark.only_on("sqlite")
 def test_on_a_full_disk_a_booking_is_refused_whole_and_works_again_later(house: House) -> None:
     """J06."""
     house.book()
@@ -73,6 +74,7 @@ def test_on_a_full_disk_a_booking_is_refused_whole_and_works_again_later(house: 
     house.book()
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_full_disk_is_said_on_a_page_with_503(house: House) -> None:
     """J06."""
     link = tokens.derived(house.desk.key, tokens.LINK, house.invitation(house.book(), BAT))
@@ -122,6 +124,7 @@ def no_key(house: House) -> None:
     house.desk.settings.server.secret_key_file.unlink()
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(
     ("spoil", "said"), [(readable_database, "chmod 600"), (readable_key, "chmod 600"), (no_key, "scheduler init")]
 )
@@ -136,6 +139,7 @@ def test_what_is_kept_badly_is_refused_with_one_clear_line(
     assert said in told
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("command", [["worker"], ["serve", "--port", "1"]])
 def test_nothing_starts_on_a_database_that_others_can_read(house: House, tmp_path: Path, command: list[str]) -> None:
     """J13."""

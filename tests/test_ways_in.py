@@ -259,6 +259,7 @@ def test_the_operator_removes_what_was_lost(
         '[mail]\nsmtp_url = "mailbox:mail"\nfrom_address = "meet@cities.example"\nfrom_name = "Cities"\n'
     )
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("SCHEDULER_DATABASE__URL", house.desk.settings.database.url)
     command = ["people", "reset-sign-in", "--email"]
     assert main([*command, mine.person.email]) == 0
     assert mine.person.email in capsys.readouterr().out

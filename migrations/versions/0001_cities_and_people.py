@@ -8,6 +8,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -24,7 +26,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "closures",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("city", sa.String(64), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
@@ -36,7 +38,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "rooms",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("city", sa.String(64), nullable=False),
         sa.Column("code", sa.String(64), nullable=False),
         sa.Column("name", sa.JSON(), nullable=False),
@@ -71,7 +73,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "partnerships",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("city_a", sa.String(64), nullable=False),
         sa.Column("city_b", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
@@ -85,7 +87,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "people",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_key", sa.Text(), nullable=False),

@@ -8,6 +8,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -30,7 +32,7 @@ def upgrade() -> None:
         sa.Column("video_url", sa.Text(), nullable=False),
         sa.Column("room", sa.String(64), nullable=False),
         sa.Column("confidential", sa.Boolean(), nullable=False),
-        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", NUMBER, nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -59,7 +61,7 @@ def upgrade() -> None:
     op.create_table(
         "bookings",
         sa.Column("meeting_id", sa.BigInteger(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("starts", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("meeting_id", name="pk_bookings"),
@@ -107,7 +109,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "answers",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("invitation_id", sa.String(32), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("dtstamp", sa.DateTime(timezone=True), nullable=False),
@@ -126,8 +128,8 @@ def upgrade() -> None:
     _guard_rooms()
 
 
-# Half-open intervals: [a, b) and [b, c) are neighbours, not rivals.
-_ROOM_TAKEN = """
+# Half-open intervals: [a, b) and [b, c) are neighbours, not rivals. Both databases name the breach `room-taken`.
+_SQLITE_GUARD = """
 CREATE TRIGGER bookings_{verb} BEFORE {verb} ON bookings
 WHEN EXISTS (
     SELECT 1 FROM bookings
@@ -135,8 +137,16 @@ WHEN EXISTS (
 )
 BEGIN SELECT RAISE(ABORT, 'room-taken'); END
 """
+# The range of one number stands for equality, which GiST indexes only with an extension (btree_gist).
+_POSTGRESQL_GUARD = """
+ALTER TABLE bookings ADD CONSTRAINT "room-taken"
+EXCLUDE USING gist (int8range(room_id, room_id, '[]') WITH &&, tstzrange(starts, ends, '[)') WITH &&)
+"""
 
 
 def _guard_rooms() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(_POSTGRESQL_GUARD)
+        return
     for verb in ("INSERT", "UPDATE"):
-        op.execute(_ROOM_TAKEN.format(verb=verb))
+        op.execute(_SQLITE_GUARD.format(verb=verb))

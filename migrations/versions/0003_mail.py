@@ -8,11 +8,13 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("meeting_id", sa.BigInteger()),
         sa.Column("invitation_id", sa.String(32)),
@@ -43,7 +45,7 @@ def upgrade() -> None:
     op.create_index("ix_outbox_state_next_attempt_at", "outbox", ["state", "next_attempt_at"])
     op.create_table(
         "inbox",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received", sa.DateTime(timezone=True)),
         sa.Column("sha256", sa.String(64), nullable=False),
@@ -60,7 +62,7 @@ def upgrade() -> None:
         sa.Column("proposal", sa.JSON()),
         sa.Column("waits", sa.Boolean(), nullable=False),
         sa.Column("decision", sa.String(32), nullable=False),
-        sa.Column("decided_by", sa.Integer()),
+        sa.Column("decided_by", NUMBER),
         sa.Column("decided_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
         sa.ForeignKeyConstraint(["meeting_id"], ["meetings.id"], name="fk_inbox_meeting_id"),

@@ -8,6 +8,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
@@ -15,7 +17,7 @@ def upgrade() -> None:
     op.create_index("ix_inbox_sender_recorded_at", "inbox", ["sender", "recorded_at"])
     op.create_table(
         "mailboxes",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("last_uid", sa.BigInteger(), nullable=False),
@@ -30,10 +32,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "mailbox_messages",
-        sa.Column("mailbox_id", sa.Integer(), nullable=False),
+        sa.Column("mailbox_id", NUMBER, nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("inbox_id", sa.Integer()),
+        sa.Column("inbox_id", NUMBER),
         sa.Column("seen", sa.Boolean(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("first_try_at", sa.DateTime(timezone=True), nullable=False),

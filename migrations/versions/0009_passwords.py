@@ -8,6 +8,8 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.add_column("sign_in_links", sa.Column("email_key", sa.Text(), nullable=False, server_default=""))
@@ -16,7 +18,7 @@ def upgrade() -> None:
     op.create_index("ix_web_sessions_person_id", "web_sessions", ["person_id"])
     op.create_table(
         "passwords",
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", NUMBER, nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("seed", sa.LargeBinary(), nullable=False),
         sa.Column("secret_hash", sa.String(64), nullable=False),
@@ -27,7 +29,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "recovery_codes",
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", NUMBER, nullable=False),
         sa.Column("code_hash", sa.String(64), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("person_id", "code_hash", name="pk_recovery_codes"),
@@ -36,7 +38,7 @@ def upgrade() -> None:
     op.create_table(
         "enrolments",
         sa.Column("session_hash", sa.String(64), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", NUMBER, nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("seed", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -46,7 +48,7 @@ def upgrade() -> None:
     op.create_table(
         "half_sign_ins",
         sa.Column("token_hash", sa.String(64), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", NUMBER, nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash", name="pk_half_sign_ins"),

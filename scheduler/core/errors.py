@@ -12,7 +12,7 @@ reader's language, and never carries text of its own.
     │   └── MeetingCancelled
     ├── Outdated           somebody else changed it in between                                                412
     ├── TooMany            a limit was reached; says when to come back                                        429
-    ├── Busy               the database could not be written in time; nothing was changed                     503
+    ├── Busy               the database is not to be had at the moment                                        503
     └── NotReady           there is no database of this version; the operator's matter                        503
 """
 

@@ -1,7 +1,4 @@
-"""Copies of the database, made while everything runs, and their return.
-
-A copy is one SQLite file that holds everything but the secret key. It is made by SQLite's own online backup, from one
-snapshot, and appears under its name only when it is whole and on the disk.
+"""The return of a copy of the database (see `copying`), into either kind of database, while everything runs.
 
 A restored database sends nothing twice that was sent, and never falls behind what people have received:
 
@@ -21,8 +18,6 @@ new one. A worker that hands a mail over at this moment finds its lease gone; th
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -35,24 +30,16 @@ from typing import Any
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from scheduler import paths
 from scheduler.db import tables as t
+from scheduler.db.copying import Unusable, copy, must_be_whole, replace
 from scheduler.db.engine import Store
 
-# Ends with a restore. The rest of the moment (signs of life, counters, delays) is left as it is.
-ENDED = (t.web_sessions, t.sign_in_links, t.half_sign_ins, t.enrolments, t.passwords, t.recovery_codes)
-KEPT = (t.heartbeats, t.counters, t.delays)
-OF_THE_MOMENT = (*ENDED, *KEPT)
 LEFT = ("handed-over", "bounced")
 GAP = 100  # above every SEQUENCE that can have been used since a copy was made
-CHUNK = 500
-
-
-class Unusable(Exception):
-    """The file cannot be restored, or the database cannot take it; one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,66 +51,6 @@ class Restored:
     held: int
     changed: tuple[int, ...] = ()
     unknown: tuple[int, ...] = ()
-
-
-# --- making a copy
-
-
-def copy(store: Store, file: Path) -> None:
-    """Writes a copy to `file`, readable by its owner only; never over a file that exists."""
-    if file.exists():
-        raise FileExistsError(f"{file} exists already and is not overwritten")
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.touch(mode=0o600, exist_ok=False)
-        _copy_pages(store, part)
-        _must_be_whole(part)
-        _sync(part)
-        _name(part, file)
-        _sync(file.parent)
-    finally:
-        for leftover in (part, part.with_name(f"{part.name}-journal")):
-            leftover.unlink(missing_ok=True)
-
-
-def _copy_pages(store: Store, part: Path) -> None:
-    source = store.engine.raw_connection()
-    try:
-        with closing(sqlite3.connect(part)) as target:
-            driver: Any = source.driver_connection
-            driver.backup(target)  # all pages in one step: one snapshot, and writers go on meanwhile
-            target.execute("PRAGMA journal_mode=DELETE")  # a single file, without others beside it
-    finally:
-        source.close()
-
-
-def _must_be_whole(file: Path) -> None:
-    try:
-        with closing(sqlite3.connect(file)) as database:
-            found = [row[0] for row in database.execute("PRAGMA integrity_check(1)")]
-            broken = database.execute("PRAGMA foreign_key_check").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise Unusable(f"{file.name}: {error}") from None
-    if found != ["ok"] or broken:
-        raise Unusable(f"{file.name} is damaged: {found[0] if found != ['ok'] else f'references of {broken[0]}'}")
-
-
-def _name(part: Path, file: Path) -> None:
-    """Gives the finished file its name in one step, unless somebody took it meanwhile."""
-    try:
-        os.link(part, file)
-    except FileExistsError:
-        raise FileExistsError(f"{file} exists already and is not overwritten") from None
-    except OSError:  # a file system without hard links
-        os.rename(part, file)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- its return
@@ -150,7 +77,7 @@ def restore(store: Store, file: Path, keep: Path, check: Callable[[Connection], 
             present = _present(live, old)
             if present.people:
                 _keep(store, keep)  # nobody else writes now, so it holds exactly what is replaced
-            _replace(live, old)
+            replace(live, old)
             return _continue(live, present, now)
 
 
@@ -168,7 +95,7 @@ def _prepared(file: Path) -> Iterator[Store]:
         own = Path(folder) / "copy.db"
         shutil.copyfile(file, own)
         own.chmod(0o600)
-        _must_be_whole(own)
+        must_be_whole(own)
         _must_be_ours(own, file)
         store = Store(f"sqlite:///{own}")
         try:
@@ -191,16 +118,6 @@ def _must_be_ours(own: Path, file: Path) -> None:
         raise Unusable(f"{file} is no copy of a database of this product")
     if not versions <= known:
         raise Unusable(f"{file} was made by a newer version ({', '.join(sorted(versions - known))})")
-
-
-def _replace(live: Connection, old: Connection) -> None:
-    for table in reversed(t.metadata.sorted_tables):
-        if table not in KEPT:
-            live.execute(delete(table))
-    for table in t.metadata.sorted_tables:
-        if table not in OF_THE_MOMENT:
-            for rows in old.execute(select(table)).mappings().partitions(CHUNK):
-                live.execute(insert(table), [dict(row) for row in rows])
 
 
 # --- what the replaced database knew

@@ -1,51 +1,74 @@
 """The database: one `Store` with reading and writing transactions, opened and closed at the edge.
 
-SQLite runs with WAL and synchronous=FULL. A writing transaction begins with BEGIN IMMEDIATE: it holds the write lock
-before it reads, so what it read cannot have changed when it writes. A reading one sees one snapshot.
+Either database gives the same promise. A writing transaction is alone: it holds a lock before it reads, so what it read
+cannot have changed when it writes. A reading one sees one snapshot and waits for nobody. What was committed is on the
+disk.
+
+SQLite runs with WAL and synchronous=FULL, and a writing transaction begins with BEGIN IMMEDIATE. PostgreSQL gives
+writers an advisory lock that ends with the transaction, and readers REPEATABLE READ.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as Connection  # named here for the actions, which know no SQL
-from sqlalchemy import Engine, Table, create_engine, event, insert
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Engine, Table, create_engine, event, insert, make_url
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from scheduler import paths
+from scheduler.config import ConfigurationError
 from scheduler.core.errors import Busy
 
 BUSY_SECONDS = 15.0
+CONNECT_SECONDS = 10
+_SQLITE = "sqlite:///"
+_WRITERS = 7_251_903_648  # the advisory lock of all writers of one database
 
 
 class Store:
-    """The database at `url`."""
+    """The database at `url`: sqlite:///FILE, or postgresql://…"""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
-        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        self.engine = _sqlite(url) if url.startswith(_SQLITE) else _postgresql(url)
+        weakref.finalize(self, self.engine.dispose)  # whoever forgets a store leaves no connection open
+        self._reader = self.engine.execution_options(**_READING[self.engine.dialect.name])
+        self._writer = self.engine.execution_options(begin=_WRITING[self.engine.dialect.name])
+
+    @property
+    def file(self) -> Path | None:
+        """Where it lies, if it is one file."""
+        return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
+
+    @property
+    def place(self) -> str:
+        """The file, or the address without the password."""
+        return str(self.file or make_url(self.url).render_as_string(hide_password=True))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One snapshot; whatever is written in it is rolled back."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        """One snapshot; whatever is written in it is rolled back. Raises Busy when the database is not to be had."""
+        with _telling(), self._reader.connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction that is durable when the block ends, and leaves nothing when it raises."""
-        try:
-            with self._writer.connect() as connection, connection.begin():
-                yield connection
-        except OperationalError as error:
-            raise _of_the_moment(error) or error from error
+        """One transaction that is durable when the block ends, and leaves nothing when it raises.
+
+        Raises Busy when the database cannot be written at the moment. If the connection breaks while it commits, nobody
+        knows whether it did: Busy then means that the caller must look, or repeat what may be repeated.
+        """
+        with _telling(), self._writer.connect() as connection, connection.begin():
+            yield connection
 
     def is_current(self) -> bool:
         """Whether the schema is there and of this version; a file that is no database is not."""
@@ -53,9 +76,11 @@ class Store:
         from alembic.script import ScriptDirectory
 
         try:
-            with self.read() as connection:
+            with self._reader.connect() as connection:
                 present = MigrationContext.configure(connection).get_current_heads()
-        except DatabaseError:
+        except DatabaseError as error:
+            if busy := _of_the_moment(error):
+                raise busy from error
             return False
         return set(present) == set(ScriptDirectory(str(paths.MIGRATIONS)).get_heads())
 
@@ -63,30 +88,66 @@ class Store:
         """Create the schema or bring it to this version, each step in a transaction of its own."""
         configuration = Config()
         configuration.set_main_option("script_location", str(paths.MIGRATIONS))
-        # Personal data lies in it: readable by its owner only, and so are the files that SQLite puts beside it.
-        Path(self.url.removeprefix("sqlite:///")).touch(mode=0o600)
-        with self._writer.connect() as connection:
+        if self.file:
+            # Personal data lies in it: readable by its owner only, and so are the files that SQLite puts beside it.
+            self.file.touch(mode=0o600)
+        with _telling(), self._writer.connect() as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 
     def must_be_private(self) -> None:
-        """Raises PermissionError when others can read the file."""
-        file = Path(self.url.removeprefix("sqlite:///"))
-        if file.stat().st_mode & 0o077:
-            raise PermissionError(f"{file}: others can read the database; run `chmod 600 {file}`")
+        """Raises PermissionError when others can read the file. Who may log in to a server is the server's matter."""
+        if self.file and self.file.stat().st_mode & 0o077:
+            raise PermissionError(f"{self.file}: others can read the database; run `chmod 600 {self.file}`")
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def _of_the_moment(error: OperationalError) -> Busy | None:
-    """What an operator can mend, and nothing was written: 503 instead of a failure of ours."""
-    said = str(error.orig)
-    if "database is locked" in said:
-        return Busy()
-    if any(words in said for words in ("disk is full", "disk I/O error", "readonly database", "unable to open")):
-        return Busy("database-full")
-    return None
+# --- what goes wrong
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """What an operator can mend, or passes by itself, is Busy (503) instead of a failure of ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _of_the_moment(error) or error from error
+
+
+_SQLITE_SAYS = {
+    "database is locked": "database-busy",
+    "disk is full": "database-full",
+    "disk I/O error": "database-full",
+    "readonly database": "database-full",
+    "unable to open": "database-full",
+}
+# By SQLSTATE (PostgreSQL, appendix A), or by its class: the first two characters.
+_POSTGRESQL_SAYS = {
+    "55P03": "database-busy",  # the lock was not to be had in time
+    "40": "database-busy",  # a deadlock, or somebody else wrote the same
+    "53100": "database-full",
+    "58": "database-full",  # an error of the file system
+    "25006": "database-full",  # read-only: a standby, or by the operator's word
+    "53": "database-away",  # out of connections or memory
+    "57": "database-away",  # it is being stopped or started
+    "08": "database-away",
+    "": "database-away",  # the connection could not be made, or broke
+}
+
+
+def _of_the_moment(error: DBAPIError) -> Busy | None:
+    if not isinstance(error, DatabaseError):
+        return None
+    state: str | None = getattr(error.orig, "sqlstate", "no SQLSTATE at all")
+    if state == "no SQLSTATE at all":
+        keys = [key for words, key in _SQLITE_SAYS.items() if words in str(error.orig)]
+    elif state is None and not isinstance(error, OperationalError):
+        keys = []  # a value that the driver did not take
+    else:
+        keys = [_POSTGRESQL_SAYS[s] for s in (state or "", (state or "")[:2]) if s in _POSTGRESQL_SAYS]
+    return Busy(keys[0]) if keys else None
 
 
 def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
@@ -96,10 +157,16 @@ def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
     return int(key[0])
 
 
-def _engine(url: str) -> Engine:
+# --- the two databases
+
+_READING: dict[str, dict[str, Any]] = {"sqlite": {}, "postgresql": {"isolation_level": "REPEATABLE READ"}}
+_WRITING = {"sqlite": "BEGIN IMMEDIATE", "postgresql": f"SELECT pg_advisory_xact_lock({_WRITERS})"}
+
+
+def _sqlite(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", lambda connection: _begin(connection, "BEGIN"))
     return engine
 
 
@@ -109,5 +176,41 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+def _postgresql(url: str) -> Engine:
+    """Connections that the server closed meanwhile (a restart, say) are replaced when they are taken from the pool."""
+    if find_spec("psycopg") is None:
+        raise ConfigurationError(["database.url: PostgreSQL needs its driver; install the package with [postgres]"])
+    settings = {"timezone": "UTC", "synchronous_commit": "on", "lock_timeout": f"{BUSY_SECONDS * 1000:.0f}ms"}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    arguments = {"options": options, "connect_timeout": CONNECT_SECONDS, "application_name": "scheduler"}
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(
+        address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, use_native_hstore=False
+    )
+    event.listen(engine, "begin", lambda connection: _begin(connection, ""))
+    event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """PostgreSQL holds every character but NUL, which stands as U+FFFD in it, whoever sent it: mail, or an address."""
+    from psycopg.types.string import StrDumper
+
+    class Words(StrDumper):
+        def dump(self, text: str) -> Any:
+            return super().dump(text.replace("\0", "\ufffd"))
+
+    connection.adapters.register_dumper(str, Words)
+
+
+def _without_values(context: Any) -> None:
+    """Of what the server says only the first line: its DETAIL quotes whole rows, and errors are logged."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+
+
+def _begin(connection: Connection, otherwise: str) -> None:
+    if statement := connection.get_execution_options().get("begin", otherwise):
+        connection.exec_driver_sql(statement)

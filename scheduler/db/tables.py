@@ -52,6 +52,9 @@ class Instant(TypeDecorator[datetime]):
         return instant
 
 
+# Numbers of rows that only ever grow: 64 bits, which SQLite's INTEGER has anyway.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -90,7 +93,7 @@ cities = Table(
 closures = Table(
     "closures",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("city", ForeignKey("cities.slug"), nullable=False),
     Column("day", Date, nullable=False),  # a local day of the city
     Column("kind", String(16), nullable=False),  # municipal, reopened
@@ -102,7 +105,7 @@ closures = Table(
 rooms = Table(
     "rooms",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("city", ForeignKey("cities.slug"), nullable=False),
     Column("code", String(64), nullable=False, unique=True),
     Column("name", JSON, nullable=False),
@@ -137,7 +140,7 @@ objectives = Table(
 partnerships = Table(
     "partnerships",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("city_a", ForeignKey("cities.slug"), nullable=False),
     Column("city_b", ForeignKey("cities.slug"), nullable=False),
     Column("kind", String(32), nullable=False),
@@ -150,7 +153,7 @@ partnerships = Table(
 people = Table(
     "people",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False, unique=True),
@@ -205,7 +208,8 @@ participations = Table(
     Index(None, "city", "meeting_id"),
 )
 
-# A room's time. SQLite guards it by triggers, so that no path of code can book a room twice.
+# A room's time. The database guards it, so that no path of code can book a room twice: SQLite by triggers, PostgreSQL
+# by an exclusion constraint.
 bookings = Table(
     "bookings",
     metadata,
@@ -255,7 +259,7 @@ aliases = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("invitation_id", ForeignKey("invitations.id"), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("dtstamp", Instant, nullable=False),
@@ -275,7 +279,7 @@ answers = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("meeting_id", ForeignKey("meetings.id")),
     Column("invitation_id", ForeignKey("invitations.id")),
@@ -304,7 +308,7 @@ outbox = Table(
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("recorded_at", Instant, nullable=False),
     Column("received", Instant),
     Column("sha256", String(64), nullable=False),
@@ -335,7 +339,7 @@ inbox = Table(
 mailboxes = Table(
     "mailboxes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("uidvalidity", BigInteger, nullable=False),
     Column("last_uid", BigInteger, nullable=False),
@@ -432,7 +436,7 @@ half_sign_ins = Table(
 api_tokens = Table(
     "api_tokens",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
@@ -467,7 +471,7 @@ calendar_entries = Table(
 feeds = Table(
     "feeds",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),  # city, field, partnership, person
     Column("key", Text, nullable=False),  # slug, code, two slugs with "+" between, the person's address as compared

@@ -116,10 +116,9 @@ def test_the_database_itself_refuses_an_overlap_and_nothing_else(
     def act() -> None:
         with store.write() as db:
             if verb == "INSERT":
-                sql = "INSERT INTO bookings (meeting_id, room_id, starts, ends) VALUES (2, 1, ?, ?)"
+                _insert(db, 2, 1, start, end)
             else:
-                sql = "UPDATE bookings SET starts = ?, ends = ? WHERE meeting_id = 2"
-            db.exec_driver_sql(sql, tuple(f"{_at(m):%Y-%m-%d %H:%M:%S.%f}" for m in (start, end)))
+                _update(db, 2, 1, start, end)
 
     if not taken:
         act()

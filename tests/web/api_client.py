@@ -10,7 +10,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from scheduler import access, admin, commands
+from scheduler import access, commands
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.desk import Desk
 from scheduler.web import create_app
@@ -23,15 +23,14 @@ STRANGER = "international@gwangju.example"
 OPERATOR = "operator@gwangjin.example"
 
 
-def make_desk(folder: Path, smtp_url: str = "", now: datetime | None = NOW) -> Desk:
-    """`now` None: the desk lives in the present."""
+def make_desk(folder: Path, url: str, smtp_url: str = "", now: datetime | None = NOW) -> Desk:
+    """The database at `url` holds the example data. `now` None: the desk lives in the present."""
     settings = Settings(
         server=Server(secret_key_file=folder / "secret.key"),
-        database=Database(url=f"sqlite:///{folder}/scheduler.db"),
+        database=Database(url=url),
         mail=Mail(smtp_url=smtp_url or f"mailbox:{folder}/mail", from_address="meetings@gwangjin.example"),
     )
     desk = commands.prepare(settings)
-    admin.load_example(desk)
     return replace(desk, clock=lambda: now) if now else desk
 
 

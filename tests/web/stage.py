@@ -14,15 +14,15 @@ from urllib.parse import urljoin, urlsplit
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from scheduler import access, admin, booking, commands, meetings
+from scheduler import access, booking, commands, meetings
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.core.cities import Person
 from scheduler.core.meeting import Draft, Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
-from scheduler.db.tables import metadata
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
+from tests import databases
 
 NOW = datetime(2027, 1, 4, 0, 0, tzinfo=UTC)
 START = datetime(2027, 3, 9, 6, 0, tzinfo=UTC)
@@ -86,11 +86,7 @@ class Stage:
 
     def fingerprint(self) -> str:
         """SHA-256 of all that the database holds, but for counters and signs of life."""
-        with self.desk.store.read() as db:
-            rows = [
-                (name, sorted(map(repr, db.exec_driver_sql(f'SELECT * FROM "{name}"').all())))
-                for name in sorted(metadata.tables.keys() - {"counters", "delays", "heartbeats"})
-            ]
+        rows = databases.contents(self.desk.store, without=("counters", "delays", "heartbeats"))
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
@@ -172,15 +168,15 @@ def crawl(browser: Browser, first: str, limit: int = 60) -> Iterator[str]:
                 waiting.append(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
-def set_up(folder: Path) -> Stage:
+def set_up(folder: Path, url: str) -> Stage:
+    """The stage in a new folder and a database at `url` that holds the example data."""
     clock = Clock()
     settings = Settings(
         server=Server(secret_key_file=folder / "secret.key"),
-        database=Database(url=f"sqlite:///{folder}/scheduler.db"),
+        database=Database(url=url),
         mail=Mail(smtp_url=f"mailbox:{folder}/mail", from_address="meetings@gwangjin.example"),
     )
     desk = replace(commands.prepare(settings), clock=clock)
-    admin.load_example(desk)
     stage = Stage(desk, clock, create_app(desk=desk), None)  # type: ignore[arg-type]
     stage.meeting = booking.create(desk, stage.owner, _draft()).meeting
     stage.send()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.desk import Desk
+from tests.databases import Databases
 from tests.web.api_client import (
     BASE_URL,
     OPERATOR,
@@ -23,8 +24,8 @@ from tests.web.api_client import (
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return make_desk(tmp_path)
+def desk(tmp_path: Path, databases: Databases) -> Desk:
+    return make_desk(tmp_path, databases.example(tmp_path))
 
 
 @pytest.fixture

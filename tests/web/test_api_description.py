@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from flask import current_app
 
+from tests.databases import Databases
 from tests.web.api_client import BASE_URL, Api, api_of, make_desk
 
 METHODS = {"get", "post", "patch", "put", "delete"}
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return api_of(make_desk(tmp_path))
+def api(tmp_path: Path, databases: Databases) -> Api:
+    return api_of(make_desk(tmp_path, databases.example(tmp_path)))
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from scheduler.core.errors import TooMany
 from scheduler.desk import Desk
 from scheduler.example import parse_city_file
 from scheduler.web import api as module
+from tests.databases import Databases
 from tests.web.api_client import BASE_URL, OWNER, Api, api_of, faults, make_desk, meeting_body, person
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return make_desk(tmp_path)
+def desk(tmp_path: Path, databases: Databases) -> Desk:
+    return make_desk(tmp_path, databases.example(tmp_path))
 
 
 @pytest.fixture
@@ -52,6 +53,11 @@ def test_a_revoked_token_is_worth_nothing(desk: Desk) -> None:
     assert api.get("/cities").status_code == 200
     access.revoke_api_token(desk, number)
     assert is_problem(api.get("/cities"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("query", ["city=%00", "field=a%00b", "city=gwangjin%ff", "cursor=%00"])
+def test_a_query_with_characters_that_mean_nothing_is_answered(api: Api, query: str) -> None:
+    assert api.get(f"/meetings?{query}").status_code in (200, 422)
 
 
 def test_a_cookie_gives_no_right(desk: Desk, api: Api) -> None:

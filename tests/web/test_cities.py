@@ -10,6 +10,7 @@ import pytest
 
 from scheduler import meetings
 from scheduler.web import cities
+from tests.databases import Databases, lose
 from tests.web.stage import Page, Stage, set_up
 
 PARTNER = "international@ulaanbaatar.example"
@@ -17,8 +18,9 @@ OPERATOR = "operator@gwangjin.example"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return set_up(tmp_path_factory.mktemp("cities"))
+def stage(tmp_path_factory: pytest.TempPathFactory, module_databases: Databases) -> Stage:
+    folder = tmp_path_factory.mktemp("cities")
+    return set_up(folder, module_databases.example(folder))
 
 
 def words(html: str) -> str:
@@ -119,10 +121,8 @@ def test_supervisors_get_an_answer_without_signing_in(stage: Stage) -> None:
         assert "Set-Cookie" not in answer.headers
 
 
-def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
-    stage = set_up(tmp_path)
-    stage.desk.store.close()
-    for file in tmp_path.glob("scheduler.db*"):
-        file.unlink()
+def test_a_database_that_does_not_answer_is_told(tmp_path: Path, databases: Databases) -> None:
+    stage = set_up(tmp_path, databases.example(tmp_path))
+    lose(stage.desk.store)
     assert stage.browser().get("/health/live").status_code == 200
     assert stage.browser().get("/health/ready").status_code == 503

@@ -12,15 +12,16 @@ from scheduler.config import ConfigurationError, Database, Mail, Server, Setting
 from scheduler.db import tables as t
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests.databases import Databases
 
 from .conftest import BASE, Browser
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, databases: Databases) -> Settings:
     return Settings(
         server=Server(secret_key_file=tmp_path / "secret.key"),
-        database=Database(url=f"sqlite:///{tmp_path / 'scheduler.db'}"),
+        database=Database(url=databases.empty(tmp_path)),
         mail=Mail(smtp_url=f"mailbox:{tmp_path / 'mail'}", from_address="meet@cities.example"),
     )
 
@@ -45,9 +46,16 @@ def test_there_is_nobody_and_no_password(fresh: Desk) -> None:
         assert not db.execute(t.outbox.select()).all()
 
 
-def test_nobody_of_the_examples_has_a_password_or_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B11."""
+@pytest.fixture
+def here(tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, in which commands find an empty database."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCHEDULER_DATABASE__URL", databases.empty(tmp_path))
+
+
+@pytest.mark.usefixtures("here")
+def test_nobody_of_the_examples_has_a_password_or_a_link() -> None:
+    """B11."""
     assert main(["init", "--example"]) == 0
     desk = Desk.open(config.load())
     with desk.store.read() as db:
@@ -56,11 +64,9 @@ def test_nobody_of_the_examples_has_a_password_or_a_link(tmp_path: Path, monkeyp
             assert not db.execute(table.select()).all()
 
 
-def test_the_first_operator_comes_in_by_a_link_of_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("here")
+def test_the_first_operator_comes_in_by_a_link_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """B11."""
-    monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
     city = ["--slug", "erdenet", "--name", "Erdenet", "--zone", "Asia/Ulaanbaatar", "--country", "MN"]
     assert main(["cities", "add", *city, "--language", "mn"]) == 0

@@ -10,14 +10,15 @@ from werkzeug.test import TestResponse
 
 from scheduler import access, answers, booking, mailbox, meetings
 from scheduler.desk import Desk
+from tests.databases import Databases
 from tests.web.stage import OWNER, PEOPLE, START, Page, Stage, crawl, set_up
 
 SEOUL, ULAANBAATAR, EREGLI = (person.email for person in PEOPLE)
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return set_up(tmp_path)
+def stage(tmp_path: Path, databases: Databases) -> Stage:
+    return set_up(tmp_path, databases.example(tmp_path))
 
 
 def answer(stage: Stage, email: str, status: str, comment: str = "", /, **more: str) -> TestResponse:

@@ -15,14 +15,15 @@ from scheduler import booking, mailbox
 from scheduler.core.errors import Conflict, NotFound
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests.databases import Databases
 from tests.web.stage import OWNER, PEOPLE, START, Browser, Page, Stage, crawl, set_up
 
 SEOUL, ULAANBAATAR, EREGLI = (person.email for person in PEOPLE)
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return set_up(tmp_path)
+def stage(tmp_path: Path, databases: Databases) -> Stage:
+    return set_up(tmp_path, databases.example(tmp_path))
 
 
 def mail_to(stage: Stage, address: str) -> str:
@@ -51,8 +52,8 @@ def test_the_newest_mail_comes_first(stage: Stage) -> None:
     assert dates == sorted(dates, reverse=True)
 
 
-def test_an_empty_mailbox_says_so(tmp_path: Path) -> None:
-    stage = set_up(tmp_path)
+def test_an_empty_mailbox_says_so(tmp_path: Path, databases: Databases) -> None:
+    stage = set_up(tmp_path, databases.example(tmp_path))
     for file in (tmp_path / "mail").iterdir():
         file.unlink()
     assert "No e-mail has been sent yet." in stage.browser().get("/mailbox?lang=en").text

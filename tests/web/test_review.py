@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import i18n, mailbox, paths, replies
+from tests.databases import Databases
 from tests.web.stage import PEOPLE, Page, Stage, set_up
 
 SEOUL, ULAANBAATAR, EREGLI = (person.email for person in PEOPLE)
@@ -16,8 +17,8 @@ ASSISTANT = "assistant@eregli.example"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return set_up(tmp_path)
+def stage(tmp_path: Path, databases: Databases) -> Stage:
+    return set_up(tmp_path, databases.example(tmp_path))
 
 
 def assistant_answers(stage: Stage) -> None:

@@ -3,15 +3,14 @@ application's own list of routes, so a new page is walked too."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from scheduler import access, admin
 from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests import databases
+from tests.databases import Contents
 
 from .conftest import BASE, HOST, Browser, signed_in
 
@@ -53,11 +52,9 @@ def paths(app, meeting_path: str, method: str) -> list[tuple[str, str]]:
     return found
 
 
-def contents(desk: Desk) -> list[str]:
+def contents(desk: Desk) -> Contents:
     """The whole database, but for when a session was last used, and counters against guessing."""
-    with closing(sqlite3.connect(desk.settings.database.url.removeprefix("sqlite:///"))) as database:
-        passing = [f'INTO "{table}"' for table in ("web_sessions", "counters", "delays")]
-        return [line for line in database.iterdump() if not any(mark in line for mark in passing)]
+    return databases.contents(desk.store, without=("web_sessions", "counters", "delays"))
 
 
 def assert_hardened(response) -> None:
