@@ -104,6 +104,9 @@ def _refuse_forgery() -> None:
         csrf.protect()
 
 
+_NOT_KEPT = ("csrf_token", "password", "code")  # no page repeats a secret
+
+
 def _refuse_strangers() -> AnyResponse | tuple[str, int] | None:
     """Leads to the sign-in. A form of ours (its token was checked) whose sender's session ended meanwhile is not lost:
     the page holds what was typed, to be sent again after signing in elsewhere."""
@@ -111,7 +114,7 @@ def _refuse_strangers() -> AnyResponse | tuple[str, int] | None:
         return None
     if request.method in SAFE_METHODS:
         return redirect(url_for("sign_in.ask"), 303)
-    typed = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT]
     return render_template("session_ended.html", typed=typed), 401
 
 
