@@ -61,7 +61,7 @@ def test_every_answer_is_framed_by_nobody_kept_by_no_cache_and_no_table(
 
 # --- C14
 
-CANARY = "canary-of-a-statement"
+UNREADABLE = "these-words-are-for-nobody"
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def failing(stage: Stage, method: str, rule: str, number: int) -> Iterator[list[
             return
         heard.append(statement)
         if len(heard) == number:
-            raise RuntimeError(f"{CANARY} {statement} {tokens.new_token()}")
+            raise RuntimeError(f"{UNREADABLE} {statement} {tokens.new_token()}")
 
     event.listen(stage.desk.store.engine, "before_cursor_execute", fail)
     try:
@@ -98,7 +98,7 @@ def test_a_failure_anywhere_tells_an_id_and_nothing_else(
         (logged,) = [r for r in caplog.records if r.name in ("scheduler.web.failures", "scheduler.web.problems")]
         assert str(logged.args[0]) in answer.text  # type: ignore[index]
         said = f"{answer.headers}\n{answer.text}"
-        assert not re.search(rf"{CANARY}|SELECT|INSERT|UPDATE |Traceback|RuntimeError|sqlite|\.py", said), said
+        assert not re.search(rf"{UNREADABLE}|SELECT|INSERT|UPDATE |Traceback|RuntimeError|sqlite|\.py", said), said
         assert not re.search(r"\b[a-z2-7]{26,53}\b", said), said
 
 
