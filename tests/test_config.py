@@ -106,7 +106,12 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ("server", 'base_url = "https://city.example/?a=1"'),
         ("server", "proxies = -1"),
         ("server", "debug = true"),
-        ("database", 'url = "postgresql://localhost/meetings"'),
+        ("database", 'url = "mysql://localhost/meetings"'),
+        ("database", 'url = "postgresql://localhost"'),
+        ("database", 'url = "postgresql://localhost:99999/meetings"'),
+        ("database", 'url = "postgresql://user:password@db.city.example/meetings"'),
+        ("database", 'url = "postgresql://user:password@db.city.example/meetings?sslmode=prefer"'),
+        ("database", 'url = "postgresql:///meetings?host=db.city.example"'),
         ("database", 'url = "sqlite:///:memory:"'),
         ("mail", 'smtp_url = "smtp://mail.city.example:25"'),
         ("mail", 'smtp_url = "http://mail.city.example"'),
@@ -190,6 +195,19 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
     assert settings.server.secret_key_file == Path("/k")
     assert settings.database.url == "sqlite:////d.db"
     assert settings.mail.mailbox == Path("/m")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://localhost/meetings",
+        "postgresql://127.0.0.1:5433/meetings",
+        "postgresql:///meetings?host=/run/postgresql",
+        "postgresql://user:pass%40word@db.city.example/meetings?sslmode=verify-full",
+    ],
+)
+def test_postgresql_is_reached_here_or_by_tls(tmp_path: Path, url: str) -> None:
+    assert config.load(written(tmp_path, f'[database]\nurl = "{url}"\n')).database.url == url
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from scheduler import answers, booking, replies, reviews
 from scheduler.core.errors import MeetingCancelled
 from scheduler.core.meeting import Invitee, Meeting
+from tests.databases import contents
 from tests.house import AYLIN, BAT, KIM, START, House, calendar_of
 
 CAPTURED = Path(__file__).parent / "data" / "replies"
@@ -350,3 +351,10 @@ def test_what_was_stored_and_not_judged_is_judged_later(house: House, monkeypatc
     assert replies.judge_stored(house.desk) == 1
     assert house.invitation(meeting, BAT).status == "accepted"
     assert replies.judge_stored(house.desk) == 0
+
+
+def test_a_mail_with_a_nul_in_its_words_is_kept(house: House) -> None:
+    raw = b"From: <a@city.example>\r\nTo: <meet@cities.example>\r\nSubject: a=00b =?utf-8?q?c=00d?=\r\n\r\nWe\0come\r\n"
+    assert house.receive(raw).outcome == "human-review"
+    (row,) = contents(house.desk.store)["inbox"]
+    assert row["raw"] == raw

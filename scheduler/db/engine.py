@@ -13,6 +13,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import Engine, Table, create_engine, event, insert, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from scheduler import paths
+from scheduler.config import ConfigurationError
 from scheduler.core.errors import Busy
 
 BUSY_SECONDS = 15.0
@@ -176,14 +178,30 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _postgresql(url: str) -> Engine:
     """Connections that the server closed meanwhile (a restart, say) are replaced when they are taken from the pool."""
+    if find_spec("psycopg") is None:
+        raise ConfigurationError(["database.url: PostgreSQL needs its driver; install the package with [postgres]"])
     settings = {"timezone": "UTC", "synchronous_commit": "on", "lock_timeout": f"{BUSY_SECONDS * 1000:.0f}ms"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {"options": options, "connect_timeout": CONNECT_SECONDS, "application_name": "scheduler"}
     address = make_url(url).set(drivername="postgresql+psycopg")
-    engine = create_engine(address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, use_native_hstore=False
+    )
     event.listen(engine, "begin", lambda connection: _begin(connection, ""))
+    event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "handle_error", _without_values)
     return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """PostgreSQL holds every character but NUL, which stands as U+FFFD in it, whoever sent it: mail, or an address."""
+    from psycopg.types.string import StrDumper
+
+    class Words(StrDumper):
+        def dump(self, text: str) -> Any:
+            return super().dump(text.replace("\0", "\ufffd"))
+
+    connection.adapters.register_dumper(str, Words)
 
 
 def _without_values(context: Any) -> None:

@@ -55,6 +55,11 @@ def test_a_revoked_token_is_worth_nothing(desk: Desk) -> None:
     assert is_problem(api.get("/cities"), 401, "unauthorized")
 
 
+@pytest.mark.parametrize("query", ["city=%00", "field=a%00b", "city=gwangjin%ff", "cursor=%00"])
+def test_a_query_with_characters_that_mean_nothing_is_answered(api: Api, query: str) -> None:
+    assert api.get(f"/meetings?{query}").status_code in (200, 422)
+
+
 def test_a_cookie_gives_no_right(desk: Desk, api: Api) -> None:
     """C05."""
     link = access.new_sign_in_link(desk, OWNER)
