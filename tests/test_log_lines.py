@@ -62,6 +62,7 @@ def test_whatever_is_in_it_a_record_is_one_line_of_printable_ascii(text: str, mo
 
 @pytest.mark.parametrize("text", ["a\r\nb", "a\x1b[31mred", "a\u2028b", 'a","level":"info'])
 def test_a_forged_line_stays_inside_its_own(text: str) -> None:
+    """L07."""
     found = json.loads(formatted(text))
     assert found["event"] == text
     assert set(found) == {"time", "level", "logger", "event"}

@@ -262,10 +262,12 @@ def path_of(stage: Stage, rule: str) -> str:
     return re.sub(r"<(\w+)>", lambda found: {**stage.values, "token": token}[found[1]], rule)
 
 
-def ask(stage: Stage, method: str, rule: str, role: str, cookie: str = "sid") -> Any:
-    """One request, as the role's browser or program sends it."""
+def ask(
+    stage: Stage, method: str, rule: str, role: str, sent: dict[str, Any] | None = None, cookie: str = "sid"
+) -> Any:
+    """One request, as the role's browser or program sends it. `sent` instead of what stands in SENT."""
     client = stage.app.test_client()
-    sent = SENT.get(f"{method} {rule}", dict)()
+    sent = SENT.get(f"{method} {rule}", dict)() if sent is None else sent
     if rule.startswith(API):
         headers = {"Authorization": f"Bearer {stage.bearers[role]}"} if role in stage.bearers else {}
         return client.open(path_of(stage, rule), method=method, base_url=BASE, headers=headers, buffered=True, **sent)
@@ -277,7 +279,7 @@ def ask(stage: Stage, method: str, rule: str, role: str, cookie: str = "sid") ->
         )
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
         assert token
-        sent = {"data": {**sent.get("data", {}), "csrf_token": token[1]}}
+        sent = {**sent, "data": {**sent.get("data", {}), "csrf_token": token[1]}}
     return client.open(path_of(stage, rule), method=method, base_url=BASE, buffered=True, **sent)
 
 
