@@ -47,5 +47,5 @@ clean:
 	@touch $@
 
 .venv/installed-tools: pyproject.toml requirements.lock | .venv/bin/python
-	$(INSTALL) --editable '.[test,check]'
+	$(INSTALL) --editable '.[test,check,bench]'
 	@touch $@ .venv/installed

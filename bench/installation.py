@@ -16,7 +16,7 @@ from scheduler.desk import Desk
 
 COORDINATOR = "international@gwangjin.example"
 SQLITE = "sqlite:///scheduler.db"  # in the installation's folder
-SERVER = ("gunicorn", "--workers", "3")
+SERVER = ("gunicorn", "--no-control-socket", "--workers", "3")
 
 
 def installation(folder: Path, url: str = SQLITE) -> Desk:

@@ -19,12 +19,13 @@ from sqlalchemy import func, select
 
 from bench import clients
 from bench.bookings import SEED, meeting
-from bench.installation import COORDINATOR, SQLITE, installation, served
-from scheduler import access
+from bench.installation import SQLITE, installation, served
+from scheduler import access, admin
 from scheduler.db import tables as t
+from scheduler.desk import Desk
 
 RIVALS, PROCESSES = 50, 20
-SERVER = ("gunicorn", "--workers", str(PROCESSES))
+SERVER = ("gunicorn", "--no-control-socket", "--workers", str(PROCESSES))
 ROOM = "gwangjin-video"
 
 
@@ -41,13 +42,12 @@ def main(url: str = SQLITE) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         desk = installation(folder, url)
-        _, token = access.new_api_token(desk, COORDINATOR)
-        chance = random.Random(SEED)
+        tokens, chance = _coordinators(desk), random.Random(SEED)
         with served("scheduler.web:create_app()", folder, SERVER) as port:
             hour = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%dT06:00:00Z}"
             for _ in range(5):  # every process has served by then
-                ceiling = _rush(port, [_wish(token, chance) for _ in range(RIVALS)])
-            found = _rush(port, [_wish(token, chance, room=ROOM, start=hour) for _ in range(RIVALS)])
+                ceiling = _rush(port, [_wish(token, chance) for token in tokens])
+            found = _rush(port, [_wish(token, chance, room=ROOM, start=hour) for token in tokens])
         with desk.store.read() as db:
             held = db.scalar(select(func.count()).select_from(t.bookings))
         desk.store.close()
@@ -70,6 +70,14 @@ def _rush(port: int, requests: list[bytes]) -> Rush:
     answers = clients.ask(port, requests, len(requests))
     seconds = time.perf_counter() - begin
     return Rush(Counter(a.status for a in answers), seconds, max(a.milliseconds for a in answers))
+
+
+def _coordinators(desk: Desk) -> list[str]:
+    """The API tokens of so many coordinators of one city."""
+    addresses = [f"desk{number}@gwangjin.example" for number in range(RIVALS)]
+    for address in addresses:
+        admin.add_person(desk, "Planning desk", address, "gwangjin", "ko", "coordinator")
+    return [access.new_api_token(desk, address)[1] for address in addresses]
 
 
 def _wish(token: str, chance: random.Random, **changes: object) -> bytes:
