@@ -1,15 +1,17 @@
-"""Who is there: sign-in by a one-time link, sessions in the database, API tokens.
+"""Who is there: sign-in by a one-time link, sessions in the database, API tokens. By password: `password_sign_in`.
 
-Nothing tells whether an address is known. Links and tokens exist as hashes only; a link signs in once.
+Nothing tells whether an address is known. Links and tokens exist as hashes only; a link signs in once,
+and not after a newer one was asked for, or after the person's address became another.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from scheduler import tokens
+from scheduler import sessions, tokens
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid, NotFound
+from scheduler.core.meeting import email_key
 from scheduler.core.words import LANGUAGES
 from scheduler.db import access, outbox
 from scheduler.db import directory as cities
@@ -52,7 +54,7 @@ def new_sign_in_link(desk: Desk, email: str) -> str:
 def _add_link(desk: Desk, db: Connection, person: Person) -> str:
     token, now = tokens.new_token(), desk.now()
     expires = now + timedelta(minutes=desk.settings.retention.sign_in_link_minutes)
-    access.add_sign_in_link(db, tokens.hashed(token), person.id, now, expires)
+    access.add_sign_in_link(db, tokens.hashed(token), person.id, email_key(person.email), now, expires)
     return f"{desk.settings.server.base_url}/sign-in/{token}"
 
 
@@ -71,17 +73,16 @@ def person_of_link(desk: Desk, token: str) -> Person:
         return _link_person(db, desk, token)
 
 
-def sign_in(desk: Desk, token: str) -> str:
-    """Consumes the link and begins a session; returns the value for its cookie. Raises NotFound."""
-    now = desk.now()
-    value = tokens.new_token()
+def sign_in(desk: Desk, token: str, label: str = "", replaced: str = "") -> str:
+    """Consumes the link and begins a session; returns the value for its cookie. Raises NotFound.
+
+    The session of the cookie `replaced`, which the browser had before, ends. `label`: see `sessions`.
+    """
     with desk.store.write() as db:
         person = _link_person(db, desk, token)
-        if not access.use_link(db, tokens.hashed(token), now):
+        if not access.use_link(db, tokens.hashed(token), desk.now()):
             raise NotFound("link-expired")
-        expires = now + timedelta(hours=desk.settings.retention.sessions_hours)
-        access.add_session(db, tokens.hashed(value), person.id, now, expires)
-    return value
+        return sessions.begin(db, desk, person, label, replaced)
 
 
 def _link_person(db: Connection, desk: Desk, token: str) -> Person:

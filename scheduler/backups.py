@@ -1,12 +1,12 @@
 """Copies of the database for the operator: `backup` makes one (`db.copying`), `restore` brings it back (`db.backup`).
 
 The secret key is no part of a copy. Personal links and reply addresses are derived from it, so a copy is restored only
-beside the key with which it was made: else the links in mails that people have would be dead.
+beside the key with which it was made, be it the first one of the file or an older one: else the links in mails that
+people have would be dead.
 """
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,12 +54,12 @@ def restore(settings: Settings, file: Path, now: datetime | None = None) -> Repo
     database = settings.database.file
     if database and database.exists() and database.samefile(file):
         raise Unusable(f"{file} is the database in use, not a copy of it")
-    key = tokens.read_key(settings.server.secret_key_file)
+    keys = tokens.read_keys(settings.server.secret_key_file)
     keep = file.with_name(f"{file.name}.before-{now:%Y%m%dT%H%M%SZ}")
     store = Store(settings.database.url)
     try:
         _make_ready(store)
-        restored = copies.restore(store, file, keep, lambda db: _must_fit(db, key, file), now)
+        restored = copies.restore(store, file, keep, lambda db: _must_fit(db, keys, file), now)
     finally:
         store.close()
     return _report(restored, keep)
@@ -80,12 +80,11 @@ def _make_ready(store: Store) -> None:
         )
 
 
-def _must_fit(db: Connection, key: bytes, file: Path) -> None:
+def _must_fit(db: Connection, keys: tuple[bytes, ...], file: Path) -> None:
     """Refuses a copy whose personal links another key made."""
     found = meetings.newest_invitation(db)
     if found is None:
         return
     invitation, link_hash = found
-    derived = tokens.hashed(tokens.derived(key, tokens.LINK, invitation))
-    if not hmac.compare_digest(derived, link_hash):
+    if tokens.key_of_link(keys, invitation, link_hash) is None:
         raise Unusable(f"{file} was made with another secret key; put that key back first")

@@ -153,6 +153,10 @@ def _people(commands_: Any) -> None:
     disable = _command(people, "disable", commands.people_disable, "disable a person who leaves")
     disable.add_argument("--email", required=True, metavar="E")
     disable.add_argument("--hand-over-to", required=True, metavar="E", help="who takes over their meetings")
+    reset = _command(
+        people, "reset-sign-in", commands.people_reset_sign_in, "remove a lost password and second factor, end sessions"
+    )
+    reset.add_argument("--email", required=True, metavar="E")
 
 
 def _access(commands_: Any) -> None:

@@ -24,6 +24,7 @@ from scheduler import (
     round_trip,
     suggestions,
     tokens,
+    ways_in,
 )
 from scheduler import replies as inbound
 from scheduler.config import ConfigurationError, Settings
@@ -253,6 +254,12 @@ def people_list(given: argparse.Namespace) -> int:
 def people_disable(given: argparse.Namespace) -> int:
     admin.disable_person(open_desk(given), given.email, given.hand_over_to)
     print(f"{given.email} is disabled; {given.hand_over_to} takes over.")
+    return 0
+
+
+def people_reset_sign_in(given: argparse.Namespace) -> int:
+    person = ways_in.reset(open_desk(given), given.email)
+    print(f"{person.email} has no password and no second factor any more, and is signed out everywhere.")
     return 0
 
 

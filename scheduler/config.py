@@ -215,6 +215,9 @@ class Limits(_Section):
     sign_in_mails_per_hour: int = Field(default=5, ge=1)  # per address
     sign_in_requests_per_hour: int = Field(default=300, ge=1)  # per client
     wrong_tokens_per_hour: int = Field(default=300, ge=1)  # per client
+    wrong_passwords_per_hour: int = Field(default=100, ge=1)  # per client
+    wrong_passwords_per_address: int = Field(default=1000, ge=1)  # per hour, from all clients
+    wrong_codes_per_hour: int = Field(default=20, ge=1)  # per person, after the right password
     api_requests_per_minute: int = Field(default=60_000, ge=1)  # per token
     invitations_per_hour: int = Field(default=20_000, ge=1)  # per coordinator
     mails_per_recipient_per_day: int = Field(default=500, ge=1)  # of all coordinators together

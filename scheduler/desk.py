@@ -26,20 +26,21 @@ def utc_now() -> datetime:
 class Desk:
     settings: Settings
     store: Store
-    key: bytes
+    key: bytes  # what is new is derived with it
     clock: Callable[[], datetime] = utc_now
     shelf: Shelf = field(default_factory=Shelf)
+    older_keys: tuple[bytes, ...] = ()  # what is older may come from one of these
 
     @classmethod
     def open(cls, settings: Settings) -> Desk:
         """Raises NotReady without a database of this version, tokens.WeakKey without a good key, and PermissionError
         when others can read the database."""
-        key = tokens.read_key(settings.server.secret_key_file)
+        key, *older = tokens.read_keys(settings.server.secret_key_file)
         store = Store(settings.database.url)
         if not store.is_current():
             raise NotReady
         store.must_be_private()
-        return cls(settings, store, key)
+        return cls(settings, store, key, older_keys=tuple(older))
 
     def now(self) -> datetime:
         return self.clock()
@@ -58,15 +59,26 @@ class Desk:
 
     def token_hashes(self, invitation: Invitation) -> tuple[str, str]:
         """Hashes of the invitation's reply token and link token."""
-        reply, link = (tokens.derived(self.key, purpose, invitation) for purpose in (tokens.REPLY, tokens.LINK))
+        key = self._key_of(invitation)
+        reply, link = (tokens.derived(key, purpose, invitation) for purpose in (tokens.REPLY, tokens.LINK))
         return tokens.hashed(reply), tokens.hashed(link)
 
     def addressed(self, invitation: Invitation) -> Addressed:
         """The invitee's own reply address and personal link."""
         local, _, domain = self.settings.mail.from_address.rpartition("@")
-        reply = tokens.derived(self.key, tokens.REPLY, invitation)
-        link = tokens.derived(self.key, tokens.LINK, invitation)
+        key = self._key_of(invitation)
+        reply, link = (tokens.derived(key, purpose, invitation) for purpose in (tokens.REPLY, tokens.LINK))
         return Addressed(f"{local}+{reply}@{domain}", f"{self.settings.server.base_url}/i/{link}")
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        return (self.key, *self.older_keys)
+
+    def _key_of(self, invitation: Invitation) -> bytes:
+        """The key that made the invitation's tokens; a later mail must repeat them. The newest one for a new one."""
+        if not self.older_keys or not invitation.link_hash:
+            return self.key
+        return tokens.key_of_link(self.keys, invitation, invitation.link_hash) or self.key
 
     def new_message_id(self) -> str:
         return f"<{secrets.token_hex(16)}@{self.settings.mail.domain}>"

@@ -46,6 +46,21 @@ def wrong_tokens(desk: Desk) -> Limit:
     return Limit("wrong-token", desk.settings.limits.wrong_tokens_per_hour, HOUR)
 
 
+def wrong_passwords(desk: Desk) -> Limit:
+    """Per client."""
+    return Limit("password", desk.settings.limits.wrong_passwords_per_hour, HOUR, "too-many-passwords")
+
+
+def wrong_passwords_of_all(desk: Desk) -> Limit:
+    """Per address, from everywhere."""
+    return Limit("password-of", desk.settings.limits.wrong_passwords_per_address, HOUR, "too-many-passwords")
+
+
+def wrong_codes(desk: Desk) -> Limit:
+    """Per person."""
+    return Limit("code", desk.settings.limits.wrong_codes_per_hour, HOUR, "too-many-passwords")
+
+
 def api_requests(desk: Desk) -> Limit:
     return Limit("api", desk.settings.limits.api_requests_per_minute, MINUTE)
 
@@ -84,6 +99,65 @@ def check_recipients(db: Connection, desk: Desk, messages: Sequence[Message]) ->
         left = max(1, math.ceil((found.since + DAY - desk.now()).total_seconds()))
         values = {"email": people[found.recipient_key].email, "limit": most, "hours": math.ceil(left / 3600)}
         raise TooMany(left, "too-many-mails-to-person", **values)
+
+
+def must_be_open(db: Connection, desk: Desk, limit: Limit, who: str) -> None:
+    """Raises TooMany when the limit is reached; counts nothing."""
+    window = _window(desk, limit)
+    if counters.hits(db, _key(desk, limit, who), window[0]) >= limit.most:
+        raise _too_many(desk, limit, window)
+
+
+# --- tries, which count only when they fail
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try of a password that was counted as a failure before it was looked at."""
+
+    account: str
+    client: str
+
+
+FREE_TRIES = 4  # failures that nobody waits for: a mistyped password
+FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=15), timedelta(hours=1)
+FORGOTTEN = timedelta(hours=24)
+
+
+def delay_after(failures: int) -> timedelta:
+    """The wait after so many failures: nothing, then 15 seconds, then twice as long each time, at most an hour."""
+    if failures <= FREE_TRIES:
+        return timedelta(0)
+    doublings: int = min(failures - FREE_TRIES - 1, 20)
+    return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
+
+
+def begin_try(desk: Desk, account: str, client: str) -> Try:
+    """Counts a failure for this client, for this address, and for both. Raises TooMany when one must wait."""
+    key, now = _delay_key(desk, account, client), desk.now()
+    with desk.store.write() as db:
+        failures, open_at = counters.open_at(db, key, now)
+        if open_at > now:
+            raise _wait((open_at - now).total_seconds())
+        spend_in(db, desk, wrong_passwords(desk), client, 1)
+        spend_in(db, desk, wrong_passwords_of_all(desk), account, 1)
+        counters.delay(db, key, failures + 1, now + delay_after(failures + 1), now + FORGOTTEN, now)
+    return Try(account, client)
+
+
+def end_try(db: Connection, desk: Desk, try_: Try) -> None:
+    """It was no failure."""
+    counters.forget(db, _delay_key(desk, try_.account, try_.client))
+    for limit, who in ((wrong_passwords(desk), try_.client), (wrong_passwords_of_all(desk), try_.account)):
+        counters.count(db, _key(desk, limit, who), *_window(desk, limit), -1)
+
+
+def _delay_key(desk: Desk, account: str, client: str) -> str:
+    return _key(desk, wrong_passwords(desk), f"{account}\0{client}")
+
+
+def _wait(seconds: float) -> TooMany:
+    return TooMany(max(1, math.ceil(seconds)), "too-many-passwords", minutes=max(1, math.ceil(seconds / 60)))
 
 
 @dataclass

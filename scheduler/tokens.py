@@ -2,8 +2,10 @@
 
 An invitee's address token and link token must be written again in every later mail, though only their hashes are
 stored. So each is derived from the invitation's random seed and the server's key, which lies outside the database:
-who reads the database alone can make none of them. Everything else (sign-in links, sessions, API tokens) is drawn
-from `secrets` and never seen again.
+who reads the database alone can make none of them. The key can be replaced: the first line of its file makes what is
+new, further lines hold the keys of before, and the stored hash tells which of them made a token.
+
+Everything else (sign-in links, sessions, API tokens) is drawn from `secrets` and never seen again.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from scheduler.core.meeting import Invitation
@@ -35,16 +38,27 @@ def make_key(path: Path) -> None:
 
 
 def read_key(path: Path) -> bytes:
+    """The key that new things are made with."""
+    return read_keys(path)[0]
+
+
+def read_keys(path: Path) -> tuple[bytes, ...]:
+    """The key of the first line, and those of further lines, with which older things were made. Raises WeakKey."""
     try:
         mode = path.stat().st_mode
-        key = path.read_bytes().strip()
+        keys = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
     except OSError as error:
         raise WeakKey(f"{path}: {error.strerror}; `scheduler init` makes the key") from None
-    if len(key) < MINIMUM_KEY_BYTES or len(set(key)) < 8:
+    if not keys or any(len(key) < MINIMUM_KEY_BYTES or len(set(key)) < 8 for key in keys):
         raise WeakKey(f"{path}: the key is too short or too simple; remove it and run `scheduler init`")
     if mode & 0o077:
         raise WeakKey(f"{path}: others can read the key; run `chmod 600 {path}`")
-    return key
+    return keys
+
+
+def key_of_link(keys: Iterable[bytes], invitation: Invitation, link_hash: str) -> bytes | None:
+    """Which of the keys made the invitation's link."""
+    return next((k for k in keys if hmac.compare_digest(hashed(derived(k, LINK, invitation)), link_hash)), None)
 
 
 def new_token() -> str:

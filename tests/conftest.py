@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from scheduler import tokens
 from scheduler.config import Database, Mail, Server, Settings
@@ -63,6 +65,15 @@ def house(settings: Settings) -> Iterator[House]:
     store = Store(settings.database.url)
     yield House(Desk(settings, store, tokens.read_key(settings.server.secret_key_file), clock), clock)
     store.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hundreds of tests make an application of their own; its templates are compiled once for all of them."""
+    given, folder = Flask.jinja_options, str(tmp_path_factory.mktemp("templates"))
+    Flask.jinja_options = {**given, "bytecode_cache": FileSystemBytecodeCache(folder)}
+    yield
+    Flask.jinja_options = given
 
 
 @pytest.fixture(scope="session")

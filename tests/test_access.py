@@ -54,8 +54,9 @@ def test_looking_at_a_link_does_not_consume_it(house: House) -> None:
 
 
 def test_used_expired_and_unknown_links_look_the_same(house: House) -> None:
-    used, expired = _link(house), _link(house)
+    used = _link(house)
     access.sign_in(house.desk, used)
+    expired = _link(house)
     house.clock.forward(minutes=10)
     said = []
     for token in (used, expired, tokens.new_token(), "", "x" * 5000, "\x00"):
@@ -126,6 +127,7 @@ def test_a_session_ends_when_it_is_idle_and_in_the_end_anyway(house: House) -> N
 
 
 def test_a_disabled_person_is_out_at_once_and_everywhere(house: House) -> None:
+    """A07."""
     me, heir = house.person(), house.person(role="operator")
     cookie, link = _signed_in(house), _link(house)
     _, bearer = access.new_api_token(house.desk, me.email)
@@ -144,6 +146,7 @@ def test_a_disabled_person_is_out_at_once_and_everywhere(house: House) -> None:
 
 
 def test_a_revoked_token_is_dead_and_the_others_live(house: House) -> None:
+    """D07."""
     number, token = access.new_api_token(house.desk, house.person().email)
     _, other = access.new_api_token(house.desk, house.person().email)
     assert access.person_of_bearer(house.desk, token) == house.person()
@@ -161,7 +164,7 @@ def test_a_revoked_token_is_dead_and_the_others_live(house: House) -> None:
 
 def _all_tokens(house: House) -> dict[str, str]:
     """One token of each purpose, and both of two invitations to two meetings."""
-    found = {"sign-in": _link(house), "cookie": _signed_in(house)}
+    found = {"cookie": _signed_in(house), "sign-in": _link(house)}
     found["bearer"] = access.new_api_token(house.desk, house.person().email)[1]
     for number in (1, 2):
         meeting = house.book()
@@ -173,6 +176,7 @@ def _all_tokens(house: House) -> dict[str, str]:
 
 
 def test_tokens_have_128_bits_at_least_survive_lower_casing_and_differ(house: House) -> None:
+    """D05."""
     found = _all_tokens(house)
     assert len(found) == 11
     assert len(set(found.values())) == len(found)
@@ -182,6 +186,7 @@ def test_tokens_have_128_bits_at_least_survive_lower_casing_and_differ(house: Ho
 
 
 def test_a_token_of_one_purpose_opens_nothing_else(house: House) -> None:
+    """D06."""
     for purpose, token in _all_tokens(house).items():
         opens = []
         for name, look in (("sign-in", access.person_of_link), ("link", answers.open_invitation)):
@@ -196,6 +201,7 @@ def test_a_token_of_one_purpose_opens_nothing_else(house: House) -> None:
 
 
 def test_the_token_of_a_page_is_no_reply_address(house: House) -> None:
+    """D06."""
     meeting = house.book()
     page = house.desk.addressed(house.invitation(meeting, BAT)).link.rpartition("/")[2]
     raw = house.reply(meeting, BAT, "ACCEPTED", to=f"meet+{page}@cities.example")
@@ -203,6 +209,7 @@ def test_the_token_of_a_page_is_no_reply_address(house: House) -> None:
 
 
 def test_the_link_of_somebody_who_was_removed_looks_like_an_unknown_one(house: House) -> None:
+    """D07."""
     meeting = house.book()
     token = house.desk.addressed(house.invitation(meeting, BAT)).link.rpartition("/")[2]
     assert answers.open_invitation(house.desk, token).invitation.is_called(BAT.email)
@@ -216,6 +223,7 @@ def test_the_link_of_somebody_who_was_removed_looks_like_an_unknown_one(house: H
 
 
 def test_no_token_stands_in_the_database_but_in_the_mail_that_carries_it(house: House) -> None:
+    """D05, D08."""
     found = _all_tokens(house)
     access.ask_for_link(house.desk, house.person().email)
     found["mailed sign-in"] = _mailed_links(house, house.person().email)[0]

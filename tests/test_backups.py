@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import access, admin, answers, backups, booking, cli, operation, tokens
+from scheduler import access, admin, answers, backups, booking, cli, operation, password_sign_in, tokens, ways_in
 from scheduler.backups import Report, Unusable
-from scheduler.core.errors import NotFound
+from scheduler.core.errors import Invalid, NotFound
 from scheduler.core.meeting import Meeting
 from scheduler.core.words import Wording
 from scheduler.db.backup import GAP
@@ -25,6 +25,7 @@ from scheduler.db.engine import Store
 from scheduler.tokens import WeakKey
 from tests import databases, post_office
 from tests.house import BAT, KIM, START, House, calendar_of
+from tests.passwords import owner
 from tests.post_office import PostOffice
 
 
@@ -356,6 +357,29 @@ def test_tokens_still_work_and_sessions_end(town: House, file: Path) -> None:
     with pytest.raises(NotFound):
         access.sign_in(town.desk, unused)
     assert town.receive(town.reply(meeting, KIM, "ACCEPTED")).outcome == "accepted"
+
+
+@pytest.mark.parametrize("since", ["nothing", "changed", "removed", "lost"])
+def test_no_password_comes_back_to_life(house: House, file: Path, since: str) -> None:
+    """Whatever happened since: everybody signs in by a link and sets up a password anew; a used code stays used."""
+    mine = owner(house)
+    half = mine.half()
+    copy(house, file)
+    if since == "changed":
+        ways_in.choose_password(house.desk, mine.person, mine.session, "seventeen quiet lanterns")
+    elif since == "removed":
+        ways_in.remove(house.desk, mine.person, mine.session)
+    elif since == "lost":
+        lose_everything(house)
+    bring_back(house, file)
+    reopen(house)
+    with pytest.raises(Invalid):
+        mine.half()
+    with pytest.raises(NotFound):
+        password_sign_in.finish(house.desk, half, mine.codes[0])
+    assert ways_in.of_person(house.desk, mine.person) == ways_in.WaysIn(None, 0)
+    again = owner(house)
+    assert again.sign_in()
 
 
 def test_what_was_revoked_or_disabled_since_stays_so(town: House, file: Path) -> None:

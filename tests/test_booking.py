@@ -188,6 +188,7 @@ def test_resending_keeps_sequence_and_renews_dtstamp(house: House) -> None:
 
 
 def test_a_room_is_not_booked_twice_and_neighbours_are_welcome(house: House) -> None:
+    """K02."""
     house.book(room="gwangjin-video")
     with pytest.raises(RoomTaken):
         house.book(room="gwangjin-video", start=START + timedelta(minutes=59))
@@ -228,6 +229,7 @@ def test_one_request_key_makes_one_meeting(house: House) -> None:
 
 
 def test_a_stale_version_is_refused(house: House) -> None:
+    """K05."""
     meeting = house.book()
     booking.edit(house.desk, house.person(), meeting.id, lambda d: replace(d, duration_minutes=90), 1)
     with pytest.raises(Outdated):
@@ -235,6 +237,7 @@ def test_a_stale_version_is_refused(house: House) -> None:
 
 
 def test_only_the_host_edits_and_strangers_see_nothing(house: House) -> None:
+    """A03."""
     meeting = house.book(cities=("gwangjin", "ulaanbaatar"), people=(BAT, KIM))
     with pytest.raises(Forbidden):
         booking.cancel(house.desk, house.person("ulaanbaatar"), meeting.id)

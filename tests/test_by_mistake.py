@@ -150,7 +150,7 @@ def slow_office() -> Iterator[Waiting]:
     def answer(recipient: str) -> str:
         has_it.set()
         go_on.wait(20)
-        return "250 OK"
+        return "250 OK, at last"  # nobody notes it any more
 
     with post_office.opened(PostOffice(answer)) as office:
         yield Waiting(office, has_it, go_on)

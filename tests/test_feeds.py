@@ -243,6 +243,7 @@ def test_the_bytes_do_not_depend_on_the_process(house: House) -> None:
 
 
 def test_the_token_is_long_random_and_kept_as_a_hash_d05(house: House) -> None:
+    """D05."""
     tokens = {made(house) for _ in range(20)}
     assert len(tokens) == 20
     assert {len(token) >= 26 and token.isalnum() for token in tokens} == {True}
@@ -250,6 +251,7 @@ def test_the_token_is_long_random_and_kept_as_a_hash_d05(house: House) -> None:
 
 
 def test_a_revoked_feed_is_gone_at_once_d07(house: House) -> None:
+    """D07."""
     token, kept = made(house), made(house)
     read(house, token)
     (ident, _) = [one.feed.id for one in feeds.listing(house.desk, house.person())]
@@ -264,6 +266,7 @@ def test_a_revoked_feed_is_gone_at_once_d07(house: House) -> None:
 
 
 def test_feeds_end_with_whoever_made_them_and_whose_they_are(house: House) -> None:
+    """A07, D07."""
     operator = house.person(role="operator")
     by_host, of_host = made(house), made(house, "person", house.person().email, actor=operator)
     left = made(house, actor=operator)
@@ -275,6 +278,7 @@ def test_feeds_end_with_whoever_made_them_and_whose_they_are(house: House) -> No
 
 
 def test_a_city_sees_and_ends_only_its_own_feeds_a03(house: House) -> None:
+    """A03."""
     made(house)
     (ours,) = feeds.listing(house.desk, house.person())
     stranger = house.person("gwangju")
@@ -287,7 +291,7 @@ def test_a_city_sees_and_ends_only_its_own_feeds_a03(house: House) -> None:
 
 
 def test_no_feed_shows_what_its_maker_may_not_read(house: House) -> None:
-    """A coordinator of Gwangju, which takes part in nothing, gets empty calendars of whatever kind."""
+    """A10: A coordinator of Gwangju, which takes part in nothing, gets empty calendars of whatever kind."""
     two(house)
     stranger = house.person("gwangju")
     for kind, key in (("city", "gwangjin"), ("field", "culture"), ("person", house.person().email)):

@@ -23,6 +23,10 @@ ONLY_THERE = {
     "smtplib": ["scheduler.mail.smtp"],
     "imapclient": ["scheduler.mail.imap"],
     "imaplib": ["scheduler.mail.imap"],
+    "argon2": ["scheduler.passwords"],
+    "zxcvbn": ["scheduler.passwords"],
+    "pyotp": ["scheduler.second_factor"],
+    "segno": ["scheduler.second_factor"],
     "flask": ["scheduler.web"],
     "flask_wtf": ["scheduler.web"],
 }

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from scheduler import access, booking, logs, tokens
 from scheduler.core.words import Wording
 from scheduler.web import create_app
 from tests.house import BAT, START, House
+from tests.passwords import PASSWORD, owner
 
 TITLE = "Canary of the water works"
 
@@ -60,6 +62,7 @@ def test_whatever_is_in_it_a_record_is_one_line_of_printable_ascii(text: str, mo
 
 @pytest.mark.parametrize("text", ["a\r\nb", "a\x1b[31mred", "a\u2028b", 'a","level":"info'])
 def test_a_forged_line_stays_inside_its_own(text: str) -> None:
+    """L07."""
     found = json.loads(formatted(text))
     assert found["event"] == text
     assert set(found) == {"time", "level", "logger", "event"}
@@ -146,6 +149,37 @@ def test_paths_in_the_log_hold_no_secret_and_nothing_that_was_typed(house: House
         assert secret not in text, secret
     paths = {str(line["path"]) for line in lines(stream) if "path" in line}
     assert {"/i/…", "/sign-in/…", f"/api/v1/meetings/{meeting.id}", "-"} <= paths
+
+
+def test_signing_in_by_password_leaves_no_word_of_it(house: House, stream: io.StringIO) -> None:
+    """L06: neither password, code, secret, recovery code nor cookie; not when it goes wrong either."""
+    client, base = create_app(desk=house.desk).test_client(), house.desk.settings.server.base_url
+    mine = owner(house)
+    client.set_cookie("sid", mine.session, domain="127.0.0.1")
+
+    def post(path: str, **data: str) -> int:
+        page = client.get("/sign-in", base_url=base).text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token
+        return client.post(path, base_url=base, data={**data, "csrf_token": token[1]}).status_code
+
+    assert post("/settings/sign-in/password", password="canary") == 422
+    assert post("/settings/sign-in/proof", password=PASSWORD, code="canary") == 422
+    assert post("/sign-in/password", email=mine.person.email, password="canary") == 422
+    assert post("/sign-in/password", email=mine.person.email, password=PASSWORD) == 303
+    half = client.get_cookie("half", domain="127.0.0.1")
+    assert half
+    assert post("/sign-in/code", code="canary") == 422
+    code = mine.next_code()
+    assert post("/sign-in/code", code=code) == 303
+    cookie = client.get_cookie("sid", domain="127.0.0.1")
+    assert cookie
+    assert post("/settings/sessions/canary/ending") == 404
+    text = stream.getvalue()
+    secrets = [PASSWORD, "canary", mine.secret, *mine.codes, half.value, cookie.value, mine.person.email, f'"{code}"']
+    assert [secret for secret in secrets if secret in text] == []
+    paths = {str(line["path"]) for line in lines(stream) if "path" in line}
+    assert {"/sign-in/password", "/sign-in/code", "/settings/sessions/…/ending"} <= paths
 
 
 def test_the_worker_writes_json_lines(house: House) -> None:

@@ -52,6 +52,7 @@ def _nothing_of(secrets: set[str], log: str) -> None:
 def test_booking_sending_and_receiving_leave_no_word_about_people(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """L06."""
     caplog.set_level(logging.DEBUG, "scheduler")
     with post_office.opened(PostOffice(_told)) as office:
         house.desk = replace(house.desk, settings=post_office.sending_to(house.desk.settings, office.port))
@@ -82,6 +83,7 @@ def test_booking_sending_and_receiving_leave_no_word_about_people(
 def test_a_server_that_refuses_our_own_address_does_not_bring_it_into_the_log(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """L06."""
     caplog.set_level(logging.DEBUG, "scheduler")
     with post_office.opened(PostOffice(sender="550 5.7.1 <{}>: sender rejected")) as office:
         house.desk = replace(house.desk, settings=post_office.sending_to(house.desk.settings, office.port))
@@ -95,6 +97,7 @@ def test_a_server_that_refuses_our_own_address_does_not_bring_it_into_the_log(
 def test_a_fault_of_the_database_is_logged_without_the_values(
     house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """L06."""
     stop = threading.Event()
 
     def fault(db: Connection, *_: object) -> None:
@@ -113,6 +116,7 @@ def test_a_fault_of_the_database_is_logged_without_the_values(
 def test_a_fault_behind_a_secret_address_is_logged_without_it(
     house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """L06."""
     caplog.set_level(logging.DEBUG)
     invitation = house.invitation(house.book(), BAT)
     link = tokens.derived(house.desk.key, tokens.LINK, invitation)

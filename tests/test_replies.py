@@ -173,6 +173,7 @@ def test_without_a_token_only_a_sender_that_our_server_vouches_for_counts(house:
 
 
 def test_the_token_of_one_meeting_opens_no_other(house: House) -> None:
+    """D06."""
     first = house.book()
     second = house.book(start=START + timedelta(days=1))
     raw = house.reply(second, BAT, "DECLINED", to=house.mails(BAT)[0]["From"].addresses[0].addr_spec)

@@ -194,9 +194,12 @@ def every(stride: int) -> pytest.MarkDecorator:
 ASKED = [book, move, cancel, answer_by_link, ask_for_a_link, sign_in, make_a_feed, decide]
 
 
+@every(2)
 @pytest.mark.parametrize("act", ASKED)
-def test_what_is_asked_for_is_done_or_not_begun(stage: Scene, tmp_path: Path, act: Callable[[Scene], None]) -> None:
-    _fails_at_each(stage, tmp_path, act, 1)
+def test_what_is_asked_for_is_done_or_not_begun(
+    stage: Scene, tmp_path: Path, act: Callable[[Scene], None], stride: int
+) -> None:
+    _fails_at_each(stage, tmp_path, act, stride)
 
 
 @every(31)

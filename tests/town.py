@@ -156,8 +156,10 @@ class Town:
         assert not faults, faults
 
     def round(self) -> None:
+        answered = self._answered()
         for place in PLACES:
             self.start(place)
+        until(lambda: self._answered() > answered, at_most=20)  # a slow machine kills nobody before the first word
         for _ in range(KILLS_PER_ROUND - len(PLACES)):
             self._let_work()
             place = self.chance.choice(PLACES)
@@ -168,6 +170,9 @@ class Town:
             self.kill(place)
         until(lambda: self.office.connections == 0)  # what was on its way has arrived or is lost
         self.now += LATER
+
+    def _answered(self) -> int:
+        return sum(len(booker.said) for booker in self.bookers)
 
     def start(self, place: str) -> None:
         kind = place.split()[0]

@@ -7,7 +7,7 @@ raises the lead of that copy alone, so a person who is invited again still sees 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -63,6 +63,7 @@ class Invitation:
     channel: str = ""  # mail, link, telephone; empty while waiting
     answered_by: str = ""
     aliases: frozenset[str] = frozenset()  # email keys confirmed as the same person
+    link_hash: str = field(default="", compare=False)  # as stored: tells which key its tokens come from; empty: new
 
     @property
     def is_chair(self) -> bool:

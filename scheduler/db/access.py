@@ -14,9 +14,15 @@ from scheduler.db.engine import added
 TOLERANCE = timedelta(hours=1)
 
 
-def add_sign_in_link(db: Connection, token_hash: str, person_id: int, now: datetime, expires_at: datetime) -> None:
+def add_sign_in_link(
+    db: Connection, token_hash: str, person_id: int, email_key: str, now: datetime, expires_at: datetime
+) -> None:
+    """A link for the person at this address. Those asked for earlier sign nobody in any more."""
+    links = t.sign_in_links.c
+    earlier = (links.person_id == person_id) & links.used_at.is_(None)
+    db.execute(update(t.sign_in_links).where(earlier).values(used_at=now))
     values = {"token_hash": token_hash, "person_id": person_id, "created_at": now, "expires_at": expires_at}
-    db.execute(insert(t.sign_in_links).values(**values))
+    db.execute(insert(t.sign_in_links).values(**values, email_key=email_key))
 
 
 def sign_in_links_since(db: Connection, person_id: int, since: datetime) -> int:
@@ -26,11 +32,12 @@ def sign_in_links_since(db: Connection, person_id: int, since: datetime) -> int:
 
 
 def person_of_link(db: Connection, token_hash: str, now: datetime) -> int | None:
-    """The person whom an unused link that has not expired would sign in."""
-    links = t.sign_in_links.c
+    """The person whom an unused link that has not expired would sign in, if it was sent to where they are now."""
+    links, p = t.sign_in_links.c, t.people.c
     usable = (links.token_hash == token_hash) & links.used_at.is_(None) & (links.expires_at > now)
     usable &= links.created_at <= now + TOLERANCE
-    return db.scalar(select(links.person_id).where(usable))
+    query = select(links.person_id).join_from(t.sign_in_links, t.people, p.id == links.person_id)
+    return db.scalar(query.where(usable, p.email_key == links.email_key))
 
 
 def use_link(db: Connection, token_hash: str, now: datetime) -> bool:
@@ -40,9 +47,27 @@ def use_link(db: Connection, token_hash: str, now: datetime) -> bool:
     return bool(db.execute(update(t.sign_in_links).where(unused).values(used_at=now)).rowcount)
 
 
-def add_session(db: Connection, token_hash: str, person_id: int, now: datetime, expires_at: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sign-in that lasts. `label`: browser and system; `proved_at`: when its owner last proved who they are."""
+
+    token_hash: str
+    label: str
+    created_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+
+    @property
+    def id(self) -> str:
+        """Names it to its owner. Nobody comes from a piece of a hash to the cookie."""
+        return self.token_hash[:16]
+
+
+def add_session(
+    db: Connection, token_hash: str, person_id: int, now: datetime, expires_at: datetime, label: str = ""
+) -> None:
     values = {"token_hash": token_hash, "person_id": person_id, "created_at": now, "seen_at": now}
-    db.execute(insert(t.web_sessions).values(**values, expires_at=expires_at))
+    db.execute(insert(t.web_sessions).values(**values, expires_at=expires_at, label=label[:64]))
     db.execute(delete(t.web_sessions).where(t.web_sessions.c.expires_at <= now))
 
 
@@ -59,8 +84,29 @@ def touch_session(db: Connection, token_hash: str, now: datetime) -> None:
     db.execute(update(t.web_sessions).where(t.web_sessions.c.token_hash == token_hash).values(seen_at=now))
 
 
+def sessions_of(db: Connection, person_id: int, now: datetime, idle: timedelta) -> list[Session]:
+    """The person's live sessions, the one last used first."""
+    s = t.web_sessions.c
+    live = (s.person_id == person_id) & (s.expires_at > now) & (s.seen_at > now - idle)
+    rows = db.execute(select(t.web_sessions).where(live).order_by(s.seen_at.desc(), s.token_hash))
+    return [Session(r.token_hash, r.label, r.created_at, r.seen_at, r.proved_at or r.created_at) for r in rows]
+
+
+def prove_session(db: Connection, token_hash: str, now: datetime) -> None:
+    db.execute(update(t.web_sessions).where(t.web_sessions.c.token_hash == token_hash).values(proved_at=now))
+
+
 def end_session(db: Connection, token_hash: str) -> None:
     db.execute(delete(t.web_sessions).where(t.web_sessions.c.token_hash == token_hash))
+    db.execute(delete(t.enrolments).where(t.enrolments.c.session_hash == token_hash))
+
+
+def end_sessions(db: Connection, person_id: int, but: str = "") -> None:
+    """Ends what is signed in, half signed in, or begun in a session, but for the session `but` (a token's hash)."""
+    s, e, h = t.web_sessions.c, t.enrolments.c, t.half_sign_ins.c
+    db.execute(delete(t.web_sessions).where(s.person_id == person_id, s.token_hash != but))
+    db.execute(delete(t.enrolments).where(e.person_id == person_id, e.session_hash != but))
+    db.execute(delete(t.half_sign_ins).where(h.person_id == person_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ A restored database sends nothing twice that was sent, and never falls behind wh
   a person is told against the last one they got; its SEQUENCE and DTSTAMP are above all that they have. Where nobody
   knows how far those went, SEQUENCE jumps.
 - Sessions and sign-in links end; what was revoked or disabled since stays so.
+- Passwords, second factors and recovery codes end too: one that was changed, removed or used since must not come back
+  to life. Everybody signs in by a link and sets them up anew.
 
 All this is one transaction on the database in use, so web and worker may run meanwhile: they see the old state or the
 new one. A worker that hands a mail over at this moment finds its lease gone; that mail is held.

@@ -19,9 +19,10 @@ from sqlalchemy import Connection, delete, func, insert, select
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 
-# Ends with a restore. The rest of the moment (signs of life, counters) is left as it is.
-ENDED = (t.web_sessions, t.sign_in_links)
-OF_THE_MOMENT = (*ENDED, t.heartbeats, t.counters)
+# Ends with a restore. The rest of the moment (signs of life, counters, delays) is left as it is.
+ENDED = (t.web_sessions, t.sign_in_links, t.half_sign_ins, t.enrolments, t.passwords, t.recovery_codes)
+KEPT = (t.heartbeats, t.counters, t.delays)
+OF_THE_MOMENT = (*ENDED, *KEPT)
 CHUNK = 500
 
 
@@ -109,7 +110,7 @@ def _sync(path: Path) -> None:
 def replace(live: Connection, old: Connection) -> None:
     """Puts the rows of `old` in the place of those in `live`, but for what is of the moment."""
     for table in reversed(t.metadata.sorted_tables):
-        if table not in (t.heartbeats, t.counters):
+        if table not in KEPT:
             live.execute(delete(table))
     for table in t.metadata.sorted_tables:
         if table not in OF_THE_MOMENT:

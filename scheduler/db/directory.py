@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from scheduler.core.cities import City, Closure, Directory, Field, Objective, Partnership, Person, Room, Topic
 from scheduler.core.meeting import email_key
 from scheduler.core.words import Wording
-from scheduler.db import feeds
+from scheduler.db import access, feeds, passwords
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -217,10 +217,11 @@ def change_language(db: Connection, person_id: int, language: str) -> None:
 
 
 def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datetime) -> None:
-    """Disables the person, hands their meetings over, and ends their sessions, links, tokens and feeds."""
+    """Disables the person, hands their meetings over, and ends all their ways in, tokens and feeds."""
     db.execute(update(t.people).where(t.people.c.id == person_id).values(disabled_at=now))
     db.execute(update(t.meetings).where(t.meetings.c.owner_id == person_id).values(owner_id=hand_over_to))
-    db.execute(t.web_sessions.delete().where(t.web_sessions.c.person_id == person_id))
+    access.end_sessions(db, person_id)
+    passwords.remove(db, person_id)
     db.execute(t.sign_in_links.delete().where(t.sign_in_links.c.person_id == person_id))
     tokens = t.api_tokens
     open_tokens = (tokens.c.person_id == person_id) & tokens.c.revoked_at.is_(None)

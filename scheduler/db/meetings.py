@@ -158,6 +158,7 @@ def _invitation(row: Any, aliases: frozenset[str]) -> Invitation:
         channel=row.channel,
         answered_by=row.answered_by,
         aliases=aliases,
+        link_hash=row.link_hash,
     )
 
 

@@ -378,6 +378,7 @@ sign_in_links = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
+    Column("email_key", Text, nullable=False, server_default=""),  # where it was sent to; it dies with the address
     Index(None, "person_id"),
 )
 
@@ -389,6 +390,50 @@ web_sessions = Table(
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("label", String(64), nullable=False, server_default=""),  # browser and system, in plain words
+    Column("proved_at", Instant),  # when its owner last proved who they are; null: when it began
+    Index(None, "person_id"),
+)
+
+# A way in beside the link. A row is there only when its second factor was confirmed.
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("password_hash", Text, nullable=False),
+    Column("seed", LargeBinary, nullable=False),  # random; the secret of the second factor is derived from it
+    Column("secret_hash", String(64), nullable=False),  # tells which of the server's keys it was derived with
+    Column("last_step", BigInteger, nullable=False),  # of the last code that was accepted; older ones are not
+    Column("changed_at", Instant, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("code_hash", String(64), primary_key=True),
+    Column("used_at", Instant),
+)
+
+# A second factor that was shown in a session, but not confirmed yet. Empty password_hash: the password stays.
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("session_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("seed", LargeBinary, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# Whoever gave the right password and not yet the code.
+half_sign_ins = Table(
+    "half_sign_ins",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
 )
 
 api_tokens = Table(
@@ -461,5 +506,16 @@ counters = Table(
     Column("since", Instant, primary_key=True),
     Column("until", Instant, nullable=False),
     Column("hits", Integer, nullable=False),
+    Index(None, "until"),
+)
+
+# Who failed and must wait; the key is as that of a counter.
+delays = Table(
+    "delays",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("open_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),  # when all is forgotten
     Index(None, "until"),
 )

@@ -1,4 +1,5 @@
-"""Mail to people, as finished bytes: invitations with their calendar, notices to coordinators, sign-in links.
+"""Mail to people, as finished bytes: invitations with their calendar, notices to coordinators, sign-in links, word of
+changed passwords.
 
 Every function here is pure: the same arguments give the same bytes on every machine, so that a row of the outbox can
 be checked against what would be sent today and a repeat is never a second version. Each mail has exactly one
@@ -29,6 +30,7 @@ __all__ = [
     "calendar_text",
     "invitation_mail",
     "notice_mail",
+    "security_mail",
     "self_test",
     "sign_in_mail",
 ]
@@ -109,6 +111,15 @@ def sign_in_mail(person: Person, sender: Sender, link: str, minutes: int, messag
     language = known_language(person.language)
     context = {"title": "", "name": person.name, "link": link, "minutes": minutes, "product": sender.from_name}
     return _letter("sign-in", language, context, sender, (person.name, person.email), message_id, now)
+
+
+def security_mail(change: str, person: Person, city: City, sender: Sender, message_id: str, now: datetime) -> Mail:
+    """Word to a person that the way they sign in was changed, on their city's clock. `change`: see `ways_in`."""
+    language = known_language(person.language)
+    at = when(now, city, language, year=True)
+    context = {"title": "", "name": person.name, "change": change, "at": at, "product": sender.from_name}
+    context["link"] = f"{sender.base_url}/settings/sign-in"
+    return _letter("security", language, context, sender, (person.name, person.email), message_id, now)
 
 
 def _calendar_text_of(

@@ -30,6 +30,8 @@ from scheduler.web import (
     mailbox,
     meetings,
     operation,
+    own_sign_in,
+    password_sign_in,
     proposal,
     reader,
     requests_log,
@@ -44,12 +46,14 @@ from scheduler.web import (
 BLUEPRINTS = (
     agenda,
     sign_in,
+    password_sign_in,
     proposal,
     meetings,
     invitation,
     review,
     cities,
     own_settings,
+    own_sign_in,
     feeds,
     operation,
     mailbox,
@@ -82,6 +86,9 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     app.extensions["api_requests"] = limits.Tally(desk, limits.api_requests(desk))
     _configure(app, desk.settings)
     app.secret_key = desk.key
+    # After the key was replaced, forms that lay open go on: cookies and tokens of the older keys are still read.
+    app.config["SECRET_KEY_FALLBACKS"] = list(desk.older_keys)
+    app.config["WTF_CSRF_SECRET_KEY"] = list(reversed(desk.keys))  # the last one signs
     requests_log.introduce(app)  # first, so that what the others refuse is logged too
     security.protect(app)
     reader.introduce(app)
@@ -94,6 +101,8 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
 
 def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
+        DEBUG=False,  # whatever FLASK_DEBUG says: a traceback is no page for the world
+        PROPAGATE_EXCEPTIONS=False,
         TRUSTED_HOSTS=settings.server.hosts,
         MAX_CONTENT_LENGTH=5_000_000,
         MAX_FORM_MEMORY_SIZE=1_000_000,

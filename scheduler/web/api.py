@@ -203,4 +203,5 @@ def _calendar(content: bytes, name: str) -> Response:
     response = Response(content, mimetype=CALENDAR)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Authorization, Accept-Language"
     return response

@@ -74,6 +74,7 @@ def moment(instant: datetime, slug: str) -> str:
 def introduce(app: Flask) -> None:
     app.template_filter("clock")(i18n.clock)
     app.template_filter("moment")(moment)
+    app.template_filter("day_in")(day_in)
     app.template_filter("duration")(lambda minutes: facts.duration(minutes, reader.language()))
     app.template_filter("full_date")(lambda day: i18n.full_date(reader.language(), day))
     app.template_filter("short_date")(lambda day: i18n.short_date(reader.language(), day))

@@ -23,10 +23,10 @@ from scheduler.web.security import public
 
 blueprint = Blueprint("mailbox", __name__)
 
-# The mail's own inline styles may show; nothing in it may load or run.
+# The mail's own inline styles may show; nothing in it may load or run, open a window or move another page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
-    "object-src 'none'; frame-ancestors 'none'"
+    "object-src 'none'; frame-ancestors 'none'; sandbox allow-forms allow-same-origin allow-downloads"
 )
 
 _OWN_COPY = re.compile(rb"^ATTENDEE;[^\n]*\bROLE=CHAIR\b", re.MULTILINE)

@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import access, limits
+from scheduler.password_sign_in import HALF_MINUTES
 from scheduler.web.reader import desk
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -103,6 +104,9 @@ def _refuse_forgery() -> None:
         csrf.protect()
 
 
+_NOT_KEPT = ("csrf_token", "password", "code")  # no page repeats a secret
+
+
 def _refuse_strangers() -> AnyResponse | tuple[str, int] | None:
     """Leads to the sign-in. A form of ours (its token was checked) whose sender's session ended meanwhile is not lost:
     the page holds what was typed, to be sent again after signing in elsewhere."""
@@ -110,7 +114,7 @@ def _refuse_strangers() -> AnyResponse | tuple[str, int] | None:
         return None
     if request.method in SAFE_METHODS:
         return redirect(url_for("sign_in.ask"), 303)
-    typed = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT]
     return render_template("session_ended.html", typed=typed), 401
 
 
@@ -161,5 +165,29 @@ def keep_signed_in(response: AnyResponse, value: str) -> None:
 
 
 def forget(response: AnyResponse) -> None:
+    _delete(response, sign_in_cookie())
+
+
+def session() -> str:
+    """The value of the sign-in cookie; empty without one."""
+    return request.cookies.get(sign_in_cookie(), "")
+
+
+def half_cookie() -> str:
+    """Of somebody who gave the right password and not yet the code. No page but that for the code reads it."""
+    return "__Host-half" if desk().settings.server.is_https else "half"
+
+
+def keep_half(response: AnyResponse, value: str) -> None:
+    seconds, https = HALF_MINUTES * 60, desk().settings.server.is_https
+    name = half_cookie()
+    response.set_cookie(name, value, max_age=seconds, httponly=True, secure=https, samesite="Lax", path="/")
+
+
+def forget_half(response: AnyResponse) -> None:
+    _delete(response, half_cookie())
+
+
+def _delete(response: AnyResponse, name: str) -> None:
     server = desk().settings.server
-    response.delete_cookie(sign_in_cookie(), httponly=True, secure=server.is_https, samesite="Lax", path="/")
+    response.delete_cookie(name, httponly=True, secure=server.is_https, samesite="Lax", path="/")

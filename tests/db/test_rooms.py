@@ -23,7 +23,7 @@ from scheduler.core.words import Wording
 from scheduler.db import tables as t
 from scheduler.desk import Desk
 from tests import processes
-from tests.house import NOW, START, Clock, House
+from tests.house import NOW, Clock, House
 
 ROOM = "gwangjin-video"
 ROOMS, MEETINGS = 2, 6
@@ -80,7 +80,8 @@ def test_of_many_meetings_moved_into_a_room_at_one_moment_one_gets_it(house: Hou
 
 
 def _at(minutes: int) -> datetime:
-    return START + timedelta(minutes=minutes)
+    """From the morning before Europe's clocks go back."""
+    return datetime(2027, 10, 30, 6, 0, tzinfo=UTC) + timedelta(minutes=minutes)
 
 
 def _add_meetings(db: Connection, model: Meeting) -> None:
@@ -115,6 +116,7 @@ def _update(db: Connection, meeting: int, room: int, start: int, end: int) -> No
 def test_the_database_itself_refuses_an_overlap_and_nothing_else(
     house: House, verb: str, start: int, end: int, taken: bool
 ) -> None:
+    """K02."""
     store = house.desk.store
     model = house.book()
     with store.write() as db:
@@ -138,6 +140,7 @@ def test_the_database_itself_refuses_an_overlap_and_nothing_else(
 
 
 def test_an_empty_or_backward_interval_is_refused(house: House) -> None:
+    """K02."""
     model = house.book(room=ROOM)
     for end in (0, -1):
         with pytest.raises(IntegrityError, match="ck_bookings_interval"), house.desk.store.write() as db:
@@ -150,6 +153,7 @@ _bookings = st.tuples(st.integers(1, MEETINGS), st.integers(1, ROOMS), _minutes,
 
 
 def test_any_bookings_are_accepted_exactly_when_they_do_not_overlap(house: House) -> None:
+    """K02."""
     model = house.book()
     with house.desk.store.write() as db:
         _add_meetings(db, model)
@@ -185,6 +189,7 @@ def _books_like_the_model(db: Connection, wanted: list[tuple[int, int, int, int]
 
 
 def test_a_wall_time_that_comes_twice_is_two_hours_of_the_room(house: House) -> None:
+    """K02."""
     nine_to_five = tuple(((540, 1020),) if day < 5 else () for day in range(7))
     admin.add_city(house.desk, City("vienna", Wording.of("Wien"), "Europe/Vienna", "AT", "en", nine_to_five))
     admin.add_room(house.desk, "vienna", "vienna-video", "Video")

@@ -9,12 +9,13 @@ from typing import Any
 from scheduler.core.cities import City, Directory, Field, Person, Room, Topic
 from scheduler.core.meeting import CHAIR, Invitation, Invitee, Meeting, Message, Notice, Occasion
 from scheduler.core.words import LANGUAGES, Wording
-from scheduler.mail.compose import Addressed, Mail, Sender, invitation_mail, notice_mail, sign_in_mail
+from scheduler.mail.compose import Addressed, Mail, Sender, invitation_mail, notice_mail, security_mail, sign_in_mail
 
 NOW = datetime(2026, 9, 1, 1, 2, 3, tzinfo=UTC)
 START = datetime(2026, 12, 16, 6, 0, tzinfo=UTC)
 VIDEO_URL = "https://video.example/gwangjin-ulaanbaatar-eregli"
 SENDER = Sender("meetings@meet.example", "Sister City Meetings", "https://meet.example")
+CHANGES = ("on", "password", "second-factor", "recovery-codes", "off", "reset")
 NOTICES = ("answered", "review", "refused", "bounced", "stale")
 
 
@@ -188,6 +189,11 @@ def sign_in(language: str = "ko") -> Mail:
     return sign_in_mail(to, SENDER, "https://meet.example/sign-in/secret", 10, "<s1@meet.example>", NOW)
 
 
+def security(change: str = "on", language: str = "ko") -> Mail:
+    to = replace(COORDINATOR, language=language)
+    return security_mail(change, to, CITIES[0], SENDER, "<p1@meet.example>", NOW)
+
+
 def everything(language: str) -> dict[str, Mail]:
     """Every kind of mail that there is, in one language."""
     to = invitation(language)
@@ -200,4 +206,5 @@ def everything(language: str) -> dict[str, Mail]:
         "changed-only-me": mail_of(Message(Occasion.CHANGED, meeting(), to, NOW, previous=meeting())),
         **{f"notice-{kind}": notice(kind, language) for kind in NOTICES},
         "sign-in": sign_in(language),
+        **{f"security-{change}": security(change, language) for change in CHANGES},
     }

@@ -208,6 +208,7 @@ def test_the_coordinators_copy_asks_for_no_answer(mails, language):
 
 
 def test_others_addresses_and_links_stand_in_nobodys_mail():
+    """D08."""
     everybody = samples.meeting().invitations
     crowded = samples.meeting(invitations=(*everybody, _named_by_address()))
     for to in everybody:
@@ -255,6 +256,7 @@ def test_the_sign_in_link_says_how_long_it_works():
 
 
 def test_comments_and_titles_are_text_in_html():
+    """C01."""
     page = html(samples.notice("answered", "tr"))
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -268,6 +270,7 @@ def test_comments_and_titles_are_text_in_html():
 
 
 def test_html_loads_nothing_and_runs_nothing(mails):
+    """C01."""
     for kind, mail in mails.items():
         assert not ELSEWHERE.search(html(mail)), kind
         links = _Links()

@@ -184,6 +184,7 @@ def test_merge_patch_has_its_own_media_type(api: Api, meeting: dict[str, Any]) -
     ("etag", "status"), [('"1"', 200), ("*", 200), ('"7", "1"', 200), ('"7"', 412), ('W/"1"', 412), ("x", 412)]
 )
 def test_if_match_guards_against_lost_updates(api: Api, meeting: dict[str, Any], etag: str, status: int) -> None:
+    """K05."""
     answer = api.patch(f"/meetings/{meeting['id']}", {"field": "culture"}, If_Match=etag)
     assert answer.status_code == status
     assert api.get(f"/meetings/{meeting['id']}").json["version"] == (2 if status == 200 else 1)
@@ -303,6 +304,7 @@ def test_exports_are_calendars(api: Api, meeting: dict[str, Any]) -> None:
 
 
 def test_a_partner_reads_but_does_not_change(desk: Desk, meeting: dict[str, Any]) -> None:
+    """A03."""
     partner, path = api_of(desk, PARTNER), f"/meetings/{meeting['id']}"
     assert partner.get(path).status_code == 200
     assert partner.patch(path, {"title": "Mine"}).status_code == 403
@@ -313,6 +315,7 @@ def test_a_partner_reads_but_does_not_change(desk: Desk, meeting: dict[str, Any]
 
 
 def test_a_stranger_cannot_tell_a_meeting_from_none(desk: Desk, meeting: dict[str, Any]) -> None:
+    """A02."""
     stranger = api_of(desk, STRANGER)
     calls = [("GET", "", None), ("GET", ".ics", None), ("PATCH", "", {}), ("POST", "/cancellation", {})]
     calls += [("POST", "/answers", {"email": "urban@eregli.example", "answer": "accepted"})]

@@ -61,6 +61,7 @@ def test_a_query_with_characters_that_mean_nothing_is_answered(api: Api, query: 
 
 
 def test_a_cookie_gives_no_right(desk: Desk, api: Api) -> None:
+    """C05."""
     link = access.new_sign_in_link(desk, OWNER)
     cookie = access.sign_in(desk, link.rpartition("/")[2].rpartition("=")[2])
     api.client.set_cookie("sid", cookie)
@@ -84,6 +85,7 @@ def test_errors_of_routing_are_problems_too(api: Api) -> None:
     [b"", b"{", b"[1,]", b"\xff\xfe{}", b'{"a": NaN}', b'{"a": 1, "a": 2}', b'{"title": "\\ud800"}', b"[" * 100_000],
 )
 def test_what_is_no_json_is_refused(api: Api, data: bytes) -> None:
+    """C15."""
     assert is_problem(_raw(api, data, "application/json"), 400, "bad-json")
 
 
@@ -173,6 +175,7 @@ def test_a_wall_time_that_cannot_be_resolved_brings_its_choices(
 
 
 def test_every_column_that_is_not_offered_is_refused(api: Api) -> None:
+    """A06."""
     for name in ("id", "uid", "sequence", "version", "status", "owner_id", "created_at", "invitations", "local", "end"):
         assert faults(api.post("/meetings", meeting_body(**{name: 1}))) == {f"/{name}": "unknown-key"}
 
@@ -210,6 +213,8 @@ def test_too_many_says_when_to_come_back(api: Api, monkeypatch: pytest.MonkeyPat
 def test_a_failure_tells_an_id_and_nothing_else(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """C14."""
+
     def fail(*_: object) -> None:
         raise RuntimeError("secret words")
 

@@ -48,6 +48,7 @@ def test_a_feed_is_a_calendar_without_sign_in_or_cookie(client, path) -> None:
 
 
 def test_a_feed_is_for_its_reader_alone_c12(client, path) -> None:
+    """C12."""
     for headers in ({}, {"If_None_Match": ask(client, path).headers["ETag"]}):
         answer = ask(client, path, **headers)
         assert "private" in answer.headers["Cache-Control"]
@@ -115,6 +116,7 @@ def test_calendar_services_may_fetch_feeds_and_nothing_else(client) -> None:
 
 
 def test_a_revoked_address_is_like_one_that_never_was_d07(client, path, house) -> None:
+    """D07."""
     assert ask(client, path).status_code == 200
     (one,) = feeds.listing(house.desk, house.person())
     feeds.revoke(house.desk, house.person(), one.feed.id)
@@ -126,6 +128,7 @@ def test_a_revoked_address_is_like_one_that_never_was_d07(client, path, house) -
 
 
 def test_a_token_is_good_for_one_purpose_d06(client, path, house) -> None:
+    """D06."""
     token = path.removeprefix("/feeds/").removesuffix(".ics")
     for other in (f"/i/{token}", f"/sign-in/{token}"):
         assert ask(client, other).status_code == 404
@@ -137,6 +140,7 @@ def test_a_token_is_good_for_one_purpose_d06(client, path, house) -> None:
 
 
 def test_no_address_is_found_anywhere_else_d08(client, path, house, caplog) -> None:
+    """D08."""
     caplog.set_level("DEBUG")
     token = path.removeprefix("/feeds/").removesuffix(".ics")
     answer = ask(client, path)
@@ -175,6 +179,7 @@ def test_what_cannot_be_made_is_told_on_the_page(host, kind, key) -> None:
 
 
 def test_another_city_cannot_revoke(host, stranger, meeting_path) -> None:
+    """A03."""
     host.post("/settings/feeds", {"kind": "city", "city": "gwangjin"})
     action = re.search(r'action="(/settings/feeds/\d+/revocation)"', host.page)[1]
     assert stranger.post(action).status_code == 404
@@ -242,6 +247,7 @@ def test_the_api_tells_what_cannot_be_made(api: Api, body, found) -> None:
 
 
 def test_a_feed_of_others_is_not_found_by_the_api_a03(api: Api, desk_of_api: Desk) -> None:
+    """A03."""
     ident = api.post("/feeds", {"city": "gwangjin"}).json["id"]
     for email in (STRANGER, PARTNER):
         other = api_of(desk_of_api, email)

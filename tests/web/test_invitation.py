@@ -56,11 +56,13 @@ def test_the_page_tells_what_the_meeting_is(stage: Stage) -> None:
 
 
 def test_the_page_names_nobody_elses_address(stage: Stage) -> None:
+    """D08."""
     page = stage.browser().get(stage.link(EREGLI)).text
     assert not [person.email for person in PEOPLE if person.email in page]
 
 
 def test_the_page_sets_no_cookie_and_is_kept_by_nobody(stage: Stage) -> None:
+    """C12, D08."""
     page = stage.browser().get(stage.link(EREGLI))
     assert "Set-Cookie" not in page.headers
     assert page.headers["Cache-Control"] == "no-store"
@@ -88,6 +90,7 @@ def test_pressing_a_button_answers(stage: Stage, status: str) -> None:
 
 
 def test_an_answer_can_be_changed_until_the_start(stage: Stage) -> None:
+    """D04."""
     answer(stage, EREGLI, "declined")
     answer(stage, EREGLI, "accepted")
     assert stage.statuses()[EREGLI] == "accepted"
@@ -95,6 +98,7 @@ def test_an_answer_can_be_changed_until_the_start(stage: Stage) -> None:
 
 
 def test_the_page_states_the_answer_when_and_how_it_came(stage: Stage) -> None:
+    """D04."""
     answer(stage, EREGLI, "tentative", "Salon dolu olabilir")
     page = stage.browser().get(f"{stage.link(EREGLI)}?lang=en").text
     assert "Undecided" in page
@@ -109,6 +113,7 @@ def test_an_answer_by_telephone_says_who_recorded_it(stage: Stage) -> None:
 
 
 def test_the_coordinator_is_told(stage: Stage) -> None:
+    """D04."""
     before = len(mailbox.messages(stage.desk))
     answer(stage, EREGLI, "declined")
     stage.send()
@@ -118,12 +123,14 @@ def test_the_coordinator_is_told(stage: Stage) -> None:
 
 
 def test_fields_that_name_another_person_are_ignored(stage: Stage) -> None:
+    """A04."""
     foreign = {"email": SEOUL, "attendee": SEOUL, "person": SEOUL, "token": stage.link(SEOUL)[3:], "status": "x"}
     answer(stage, EREGLI, "accepted", **foreign)
     assert stage.statuses() == {SEOUL: "waiting", ULAANBAATAR: "waiting", EREGLI: "accepted"}
 
 
 def test_an_answer_of_two_values_counts_as_the_first(stage: Stage) -> None:
+    """C15."""
     link = stage.link(EREGLI)
     stage.browser().client.post(
         f"{link}/answer",
@@ -164,7 +171,7 @@ def test_a_version_that_is_no_number_counts_as_not_given(stage: Stage, sequence:
 
 
 def test_scanners_change_nothing(stage: Stage) -> None:
-    """Every link of every mail, and all that can be reached from there without pressing a POST button."""
+    """D01, D02: Every link of every mail, and all that can be reached from there without pressing a POST button."""
     links = [stage.link(person.email) for person in PEOPLE]
     for letter in mailbox.messages(stage.desk):
         html = mailbox.message(stage.desk, letter.id).html
@@ -179,6 +186,7 @@ def test_scanners_change_nothing(stage: Stage) -> None:
 
 
 def test_the_answer_form_is_never_sent_by_itself_or_by_a_link(stage: Stage) -> None:
+    """D02, C07."""
     link = stage.link(EREGLI)
     page = Page.of(stage.browser().get(link))
     assert [form.method for form in page.forms] == ["post"]
@@ -199,6 +207,7 @@ def test_the_answer_form_is_never_sent_by_itself_or_by_a_link(stage: Stage) -> N
     ],
 )
 def test_another_sites_form_is_refused(stage: Stage, headers: dict[str, str]) -> None:
+    """C06."""
     before = stage.fingerprint()
     refused = stage.browser().post(f"{stage.link(EREGLI)}/answer", {"answer": "accepted"}, **headers)
     assert refused.status_code == 400
@@ -210,6 +219,7 @@ def test_another_sites_form_is_refused(stage: Stage, headers: dict[str, str]) ->
     [{}, {"Sec_Fetch_Site": "same-origin", "Origin": "null"}, {"Origin": "http://127.0.0.1:8000"}],
 )
 def test_our_own_form_is_accepted_without_cookie(stage: Stage, headers: dict[str, str]) -> None:
+    """C06."""
     answered = stage.browser().post(f"{stage.link(EREGLI)}/answer", {"answer": "accepted"}, **headers)
     assert answered.status_code == 303
     assert "Set-Cookie" not in answered.headers
@@ -219,6 +229,7 @@ def test_our_own_form_is_accepted_without_cookie(stage: Stage, headers: dict[str
 
 
 def test_a_token_of_another_purpose_opens_nothing(stage: Stage) -> None:
+    """D06."""
     desk, invitation = stage.desk, stage.invitation(EREGLI)
     reply = desk.addressed(invitation).reply_address.partition("+")[2].partition("@")[0]
     sign_in = access.new_sign_in_link(desk, OWNER).rpartition("/")[2]
@@ -232,12 +243,14 @@ def test_a_token_of_another_purpose_opens_nothing(stage: Stage) -> None:
 
 
 def test_unknown_pages_are_alike_and_say_what_to_do(stage: Stage) -> None:
+    """D07."""
     pages = {stage.browser().get(f"/i/{token}?lang=en").text.replace(token, "") for token in ("a" * 26, "b" * 40)}
     assert len(pages) == 1
     assert "please ask the city that invited you" in pages.pop()
 
 
 def test_the_link_of_a_removed_person_is_unknown(stage: Stage) -> None:
+    """D07."""
     link = stage.link(EREGLI)
     stage.edit(people=PEOPLE[:2])
     assert stage.browser().get(link).status_code == 404
@@ -248,6 +261,7 @@ def test_the_link_of_a_removed_person_is_unknown(stage: Stage) -> None:
 
 
 def test_an_answer_to_a_meeting_moved_in_between_is_not_stored(stage: Stage) -> None:
+    """D10."""
     link = stage.link(EREGLI)
     opened = Page.of(stage.browser().get(link)).forms[0]
     stage.edit(start=START + timedelta(days=1), wall=None, zone="")
@@ -268,6 +282,7 @@ def test_a_new_link_in_between_does_not_lose_an_answer(stage: Stage) -> None:
 
 
 def test_an_answer_to_a_cancelled_meeting_is_not_stored(stage: Stage) -> None:
+    """D10."""
     opened = Page.of(stage.browser().get(stage.link(EREGLI))).forms[0]
     booking.cancel(stage.desk, stage.owner, stage.meeting.id, "Sel <nedeniyle>")
     late = stage.browser().post(opened.action, opened.inputs | {"answer": "accepted"})
@@ -281,6 +296,7 @@ def test_an_answer_to_a_cancelled_meeting_is_not_stored(stage: Stage) -> None:
 
 
 def test_after_the_start_the_page_only_shows(stage: Stage) -> None:
+    """D11."""
     answer(stage, EREGLI, "declined")
     opened = Page.of(stage.browser().get(stage.link(EREGLI))).forms[0]
     stage.clock.now = START

@@ -62,6 +62,7 @@ def test_an_empty_mailbox_says_so(tmp_path: Path, databases: Databases) -> None:
 
 
 def test_a_mail_is_shown_as_its_receiver_sees_it(stage: Stage) -> None:
+    """C04."""
     mail = mail_to(stage, ULAANBAATAR)
     page = stage.browser().get(f"/mailbox/{mail}?lang=en")
     policy = page.headers["Content-Security-Policy"]

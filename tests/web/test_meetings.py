@@ -9,7 +9,7 @@ from scheduler import booking, meetings
 from scheduler.core.meeting import draft_of
 from scheduler.core.words import Wording
 
-from .conftest import HOST
+from .conftest import HOST, signed_in
 
 
 def the_meeting(desk):
@@ -58,6 +58,7 @@ def test_a_person_is_taken_out_and_another_comes_in(host, desk, meeting_path):
 
 
 def test_a_stale_form_shows_both_and_loses_nothing(host, desk, meeting_path):
+    """K05."""
     form = edited(host.get(f"{meeting_path}/edit").text)
     owner = next(p for p in meetings.people(desk, None) if p.email == HOST)
     booking.edit(desk, owner, the_meeting(desk).id, lambda d: replace(d, title=Wording.of("Changed elsewhere")))
@@ -68,6 +69,28 @@ def test_a_stale_form_shows_both_and_loses_nothing(host, desk, meeting_path):
     again = edited(page.text)
     assert host.post(meeting_path, again).status_code == 303
     assert the_meeting(desk).title.read_in("en") == "My own words"
+
+
+def test_nothing_that_was_typed_into_a_stale_form_is_lost(app, host, desk, meeting_path):
+    """K05: two browsers; the second finds both versions on its page, and every input as it was typed."""
+    other = signed_in(app, desk, HOST)
+    first, second = (edited(browser.get(f"{meeting_path}/edit").text) for browser in (host, other))
+    assert host.post(meeting_path, first | {"title": "Saved first", "agenda": "Theirs"}).status_code == 303
+    typed = {
+        "title": "Typed second", "title-tr": "İkinci", "title-ko": "둘째", "agenda": "Mine", "duration": "45",
+        "video-url": "https://video.example/mine", "room": "gwangjin-video", "start": "typed",
+        "wall-date": "2026-11-26", "wall-time": "15:30", "new-2-name": "A third desk",
+        "new-2-email": "third@eregli.example", "new-2-city": "eregli", "new-2-language": "tr", "new-2-role": "observer",
+    }  # fmt: skip
+    page = other.post(meeting_path, second | typed)
+    assert page.status_code == 412
+    for theirs in ("Saved first", "Theirs"):
+        assert theirs in page.text
+    shown = edited(page.text)
+    assert {name: shown[name] for name in typed} == {name: [value] for name, value in typed.items()}
+    assert the_meeting(desk).title.read_in("en") == "Saved first"
+    assert other.post(meeting_path, shown).status_code == 303
+    assert (the_meeting(desk).title.read_in("tr"), the_meeting(desk).duration_minutes) == ("İkinci", 45)
 
 
 def test_the_draft_of_a_meeting_survives_the_form(host, desk, meeting_path):
@@ -116,6 +139,7 @@ def test_a_partner_reads_and_answers_for_their_own_people_only(partner, desk, me
 
 
 def test_a_stranger_finds_nothing(stranger, meeting_path):
+    """A02."""
     for path in (meeting_path, f"{meeting_path}/edit", f"{meeting_path}.ics", f"{meeting_path}/cancellation"):
         assert stranger.get(path).status_code == 404
     assert stranger.post(f"{meeting_path}/cancellation").status_code == 404
@@ -130,6 +154,7 @@ def test_resending_puts_one_mail_in_line(host, desk, meeting_path):
 
 
 def test_the_calendar_files_are_downloads(host, meeting_path):
+    """C04."""
     for path in (f"{meeting_path}.ics", "/calendar.ics", "/calendar.ics?city=eregli&field=environment"):
         response = host.get(path)
         assert response.status_code == 200

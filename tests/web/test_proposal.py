@@ -128,12 +128,14 @@ def test_a_past_time_is_refused(host, proposal):
 
 
 def test_unknown_fields_set_nothing(host, desk, proposal):
+    """A06."""
     host.post("/meetings", proposal | {"host": "eregli", "status": "cancelled", "sequence": "9", "owner_id": "1"})
     (meeting,) = all_meetings(desk)
     assert (meeting.host, meeting.status, meeting.sequence) == ("gwangjin", "confirmed", 0)
 
 
 def test_texts_are_shown_as_text(host, proposal):
+    """C01."""
     response = host.post(
         "/meetings", proposal | {"title": "<script>alert(1)</script>", "agenda": "{{ 7*7 }}<img src=x>"}
     )

@@ -23,6 +23,7 @@ from scheduler.web import create_app
 from tests import databases
 from tests.databases import Contents, Databases
 from tests.house import BAT, House
+from tests.passwords import owner
 
 from .conftest import PROPOSAL
 
@@ -75,6 +76,20 @@ GET   /robots.txt                                                 200     200   
 GET   /settings                                               sign-in sign-in     200     200     200     200
 GET   /sign-in                                                    200     200     200     200     200     200
 GET   /sign-in/<token>                                            200     200     200     200     200     200
+GET   /sign-in/password                                           200     200     200     200     200     200
+POST  /sign-in/password                                           200     200     200     200     200     200
+GET   /sign-in/code                                               303     303     303     303     303     303
+POST  /sign-in/code                                               303     303     303     303     303     303
+GET   /settings/sign-in                                       sign-in sign-in     200     200     200     200
+POST  /settings/sign-in/proof                                     401     401     422     422     422     422
+POST  /settings/sign-in/password                                  401     401     303     303     303     303
+POST  /settings/sign-in/password/removal                          401     401     303     303     303     303
+GET   /settings/sign-in/second-factor                         sign-in sign-in     404     404     404     404
+POST  /settings/sign-in/second-factor                             401     401     404     404     404     404
+POST  /settings/sign-in/second-factor/confirmation                401     401     404     404     404     404
+POST  /settings/sign-in/recovery-codes                            401     401     404     404     404     404
+POST  /settings/sessions/<session_id>/ending                      401     401     303     404     404     404
+POST  /settings/sessions/ending                                   401     401     303     303     303     303
 GET   /static/<filename>                                          200     200     200     200     200     200
 PATCH /api/v1/meetings/<meeting_id>                               401     401     200     403     404     200
 POST  /api/v1/meetings                                            401     401     201     403     403     201
@@ -125,7 +140,7 @@ class Stage:
 
     def contents(self) -> Contents:
         """The database, but for signs of life, counters, and when a session was last used."""
-        return databases.contents(self.desk.store, without=("web_sessions", "heartbeats", "counters"))
+        return databases.contents(self.desk.store, without=("web_sessions", "heartbeats", "counters", "delays"))
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +192,18 @@ def _prepared(house: House) -> Stage:
         "invitation": tokens.derived(desk.key, tokens.LINK, house.invitation(meeting, BAT)),
         "sign_in": access.new_sign_in_link(desk, EMAILS["host"]).rpartition("/")[2],
     }
+    cookie = access.sign_in(desk, values["sign_in"])
+    values |= {"session_id": tokens.hashed(cookie)[:16], "half": _half(house)}
+    values["sign_in"] = access.new_sign_in_link(desk, EMAILS["host"]).rpartition("/")[2]
     made = feeds.create(desk, house.person(), "city", "gwangjin", "")
     values |= {"feed_id": str(made.feed.id), "feed": made.url.rpartition("/")[2].removesuffix(".ics")}
     return Stage(desk, create_app(desk=desk), meeting, values, cookies, bearers)
+
+
+def _half(house: House) -> str:
+    """Of somebody of Eregli who gave the right password and not yet the code."""
+    mine = owner(house, house.person("eregli"))
+    return mine.half()
 
 
 # --- what is sent, so that whoever may do it can
@@ -212,6 +236,7 @@ SENT: dict[str, Callable[[], dict[str, Any]]] = {
     "POST /meetings": lambda: {
         "data": {**PROPOSAL, "start": "2027-03-10T06:00Z", "city": ["gwangjin", "ulaanbaatar", "eregli"]}
     },
+    "POST /settings/sign-in/password": lambda: {"data": {"password": "wolverine harp 71 carpet"}},
     "POST /sign-in": lambda: {"data": {"email": EMAILS["host"]}},
     "POST /i/<token>/answer": lambda: {"data": {"answer": "declined", "sequence": "0"}},
     "POST /mailbox/<message_id>/answer": lambda: {"data": {"answer": "accepted"}},
@@ -237,22 +262,24 @@ def path_of(stage: Stage, rule: str) -> str:
     return re.sub(r"<(\w+)>", lambda found: {**stage.values, "token": token}[found[1]], rule)
 
 
-def ask(stage: Stage, method: str, rule: str, role: str) -> Any:
-    """One request, as the role's browser or program sends it."""
+def ask(
+    stage: Stage, method: str, rule: str, role: str, sent: dict[str, Any] | None = None, cookie: str = "sid"
+) -> Any:
+    """One request, as the role's browser or program sends it. `sent` instead of what stands in SENT."""
     client = stage.app.test_client()
-    sent = SENT.get(f"{method} {rule}", dict)()
+    sent = SENT.get(f"{method} {rule}", dict)() if sent is None else sent
     if rule.startswith(API):
         headers = {"Authorization": f"Bearer {stage.bearers[role]}"} if role in stage.bearers else {}
         return client.open(path_of(stage, rule), method=method, base_url=BASE, headers=headers, buffered=True, **sent)
     if role in stage.cookies:
-        client.set_cookie("sid", stage.cookies[role], domain="127.0.0.1")
+        client.set_cookie(cookie, stage.cookies[role], domain="127.0.0.1")
     if method != "GET":
         page = client.get(
             "/settings" if role in ("host", "partner", "stranger", "operator") else "/sign-in", base_url=BASE
         )
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
         assert token
-        sent = {"data": {**sent.get("data", {}), "csrf_token": token[1]}}
+        sent = {**sent, "data": {**sent.get("data", {}), "csrf_token": token[1]}}
     return client.open(path_of(stage, rule), method=method, base_url=BASE, buffered=True, **sent)
 
 
@@ -297,7 +324,7 @@ def test_everybody_gets_what_the_table_says(
 def test_what_is_of_others_looks_like_what_is_not_there(stage: Stage, method: str, rule: str) -> None:
     """A02, A03."""
     theirs = ask(stage, method, rule, "stranger")
-    values = stage.values | dict.fromkeys(("meeting_id", "review_id", "mail_id", "feed_id"), "99999")
+    values = stage.values | dict.fromkeys(("meeting_id", "review_id", "mail_id", "feed_id", "session_id"), "99999")
     nothing = ask(replace(stage, values=values), method, rule, "stranger")
     assert (nothing.status_code, _steady(nothing.text)) == (404, _steady(theirs.text))
     kept = ("Content-Type", "Cache-Control", "Vary")
@@ -317,3 +344,20 @@ def test_a_cookie_gives_no_right_to_the_api_and_a_token_none_to_the_pages(stage:
         assert said(stage.app.test_client().get("/", **asked)) == "sign-in"
         if token != stage.bearers["operator"]:
             assert stage.app.test_client().get(f"{API}/cities", **asked).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "rule"), sorted(WALK))
+def test_half_signed_in_one_is_a_stranger_everywhere_but_at_the_page_for_the_code(
+    stage: Stage, untouched: Callable[[], None], method: str, rule: str
+) -> None:
+    """B08: whichever cookie or header the half sign-in is sent in."""
+    half = stage.values["half"]
+    browser = replace(stage, cookies={"half": half}, bearers={"half": half})
+    got = [said(ask(browser, method, rule, "half"))]
+    if method != "GET":
+        untouched()
+    got.append(said(ask(browser, method, rule, "half", cookie="half")))
+    if rule == "/sign-in/code":
+        assert got == ["303", "200" if method == "GET" else "422"]
+    else:
+        assert got == [WALK[method, rule]["anonymous"]] * 2

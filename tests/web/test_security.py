@@ -21,6 +21,10 @@ PUBLIC = {
     "sign_in.send",
     "sign_in.confirm",
     "sign_in.enter",
+    "password_sign_in.ask",
+    "password_sign_in.begin",
+    "password_sign_in.ask_code",
+    "password_sign_in.enter",
     "invitation.show",
     "invitation.answer",
     "mailbox.index",
@@ -50,7 +54,7 @@ def paths(app, meeting_path: str, method: str) -> list[tuple[str, str]]:
 
 def contents(desk: Desk) -> Contents:
     """The whole database, but for when a session was last used, and counters against guessing."""
-    return databases.contents(desk.store, without=("web_sessions", "counters"))
+    return databases.contents(desk.store, without=("web_sessions", "counters", "delays"))
 
 
 def assert_hardened(response) -> None:
@@ -61,6 +65,7 @@ def assert_hardened(response) -> None:
 
 
 def test_every_answer_has_the_headers_errors_too(app, host, anybody, meeting_path):
+    """C09."""
     for browser in (host, anybody):
         for _, path in paths(app, meeting_path, "GET"):
             assert_hardened(browser.get(path))
@@ -73,11 +78,13 @@ def test_every_answer_has_the_headers_errors_too(app, host, anybody, meeting_pat
 
 
 def test_pages_of_a_session_are_not_stored(host, meeting_path):
+    """C12."""
     for path in ("/", "/meetings/new", meeting_path, "/calendar.ics"):
         assert host.get(path).headers["Cache-Control"] == "no-store"
 
 
 def test_only_what_is_meant_to_be_public_is(app, anybody, meeting_path):
+    """A01."""
     public = {
         e for e, path in paths(app, meeting_path, "GET") if anybody.get(path).headers.get("Location") != "/sign-in"
     }
@@ -88,6 +95,7 @@ def test_only_what_is_meant_to_be_public_is(app, anybody, meeting_path):
 
 
 def test_a_form_without_our_token_does_nothing(app, host, desk, meeting_path, proposal):
+    """C05."""
     before = contents(desk)
     for endpoint, path in paths(app, meeting_path, "POST"):
         if endpoint not in SENT_WITHOUT_COOKIE:
@@ -99,6 +107,7 @@ def test_a_form_without_our_token_does_nothing(app, host, desk, meeting_path, pr
     "mark", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
 )
 def test_a_form_of_another_site_does_nothing(app, host, desk, meeting_path, proposal, mark):
+    """C05, C06."""
     before, token = contents(desk), host.token()
     for _, path in paths(app, meeting_path, "POST"):
         data = {**proposal, "csrf_token": token, "answer": "declined"}
@@ -107,6 +116,7 @@ def test_a_form_of_another_site_does_nothing(app, host, desk, meeting_path, prop
 
 
 def test_looking_changes_nothing(app, host, desk, meeting_path):
+    """C07."""
     before = contents(desk)
     for method in ("GET", "HEAD", "OPTIONS"):
         for _, path in paths(app, meeting_path, "GET") + paths(app, meeting_path, "POST"):
@@ -115,6 +125,7 @@ def test_looking_changes_nothing(app, host, desk, meeting_path):
 
 
 def test_a_foreign_host_gets_nothing_and_no_mail(anybody, desk):
+    """C10."""
     before, token = contents(desk), anybody.token()
     for headers in ({"Host": "evil.example"}, {"Host": "127.0.0.1:8000.evil.example"}):
         response = anybody.client.post("/sign-in", data={"email": HOST, "csrf_token": token}, headers=headers)
@@ -123,6 +134,7 @@ def test_a_foreign_host_gets_nothing_and_no_mail(anybody, desk):
 
 
 def test_mailed_links_begin_with_our_own_address(anybody, desk):
+    """C10."""
     token = anybody.token()
     headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
     data = {"email": HOST, "csrf_token": token}
@@ -133,12 +145,15 @@ def test_mailed_links_begin_with_our_own_address(anybody, desk):
 
 @pytest.mark.parametrize("target", ["//evil.example", "/\t/evil.example", "https:evil.example", "\\\\evil.example"])
 def test_redirects_lead_to_our_own_pages(anybody, host, target):
+    """C08."""
     for name in ("next", "lang", "url", "said"):
         assert "evil" not in anybody.client.get("/", query_string={name: target}, base_url=BASE).headers["Location"]
     assert "evil" not in host.post("/sign-out?next=" + target).headers["Location"]
 
 
 def test_a_failure_shows_an_id_and_nothing_else(app, host, monkeypatch, caplog):
+    """C14."""
+
     def fail(*_args):
         raise RuntimeError("SELECT secret FROM token")
 
@@ -180,6 +195,7 @@ def test_a_disabled_person_is_out_at_once(app, desk, host):
 
 
 def test_two_people_do_not_share_a_browser(app, desk):
+    """A07."""
     first = signed_in(app, desk, HOST)
     second = Browser(app)
     assert first.get("/").status_code == 200
