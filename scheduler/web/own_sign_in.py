@@ -104,12 +104,14 @@ def _shown(done: str) -> AnyResponse:
 
 
 def _page(status: int = 200, done: str = "", password_error: str = "", proof_error: str = "") -> Page:
-    open_ = sessions.of_person(desk(), person())
+    shown = [
+        (session, sessions.is_this(session, security.session())) for session in sessions.of_person(desk(), person())
+    ]
     return render_template(
         "settings/sign_in.html",
         ways=ways_in.of_person(desk(), person()),
         proved=sessions.is_proved(desk(), person(), security.session()),
-        open_sessions=[(session, sessions.is_this(session, security.session())) for session in open_],
+        open_sessions=sorted(shown, key=lambda one: not one[1]),  # this one first
         least=passwords.LEAST,
         done=done,
         password_error=password_error,

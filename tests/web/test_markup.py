@@ -166,7 +166,7 @@ def test_the_texts_are_there(twins: Twins) -> None:
     """C01: else the test above would prove nothing."""
     escaped = "&lt;img src=x onerror=alert(3)&gt;"
     with_texts = [page for page, html in twins.hostile.items() if escaped in html]
-    assert len(with_texts) > len(twins.hostile) * 0.7
+    assert len(with_texts) > len(twins.hostile) * 0.65
     for name in ("/i/<token>", "/review", "/meetings/<meeting_id>", "/meetings/<cancelled_id>", "/cities/<slug>", "/"):
         assert f"ko host {name}" in with_texts, name
     assert [page for page in with_texts if page.startswith("mail ")]
