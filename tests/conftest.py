@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +16,12 @@ from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from tests import databases as made_for_tests
-from tests import letter_box
+from tests import letter_box, postgres
 from tests.databases import Databases
 from tests.house import Clock, House
+
+# Each test has files of its own, and most of them a database that waits for the disk at every commit.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", postgres.memory() or tempfile.gettempdir())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

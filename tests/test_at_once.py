@@ -21,6 +21,7 @@ from sqlalchemy import event
 from scheduler import answers, booking, suggestions
 from scheduler.core.errors import Conflict, MeetingCancelled, Outdated, RoomTaken, SchedulerError
 from scheduler.core.meeting import Meeting
+from scheduler.db.engine import Store
 from tests import databases
 from tests.house import AYLIN, BAT, JOHN, KIM, START, House
 
@@ -48,18 +49,20 @@ def at_once(*steps: Callable[[], object]) -> list[object]:
 
 
 @contextmanager
-def just_before_writing(house: House, act: Callable[[], object]) -> Iterator[None]:
-    """Somebody else does `act` after what is wanted was read and judged, before it is written."""
-    done = []
+def just_before_writing(house: House, act: Callable[[House], object]) -> Iterator[None]:
+    """Another process does `act` after what is wanted was read and judged, before it is written."""
+    done, store = [], Store(house.desk.store.url)
+    other = House(replace(house.desk, store=store), house.clock)
 
     def begins(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith(WRITING) and not done:
             done.append(True)
-            act()
+            act(other)
 
     event.listen(house.desk.store.engine, "before_cursor_execute", begins)
     yield
     event.remove(house.desk.store.engine, "before_cursor_execute", begins)
+    store.close()
     assert done
 
 
@@ -86,7 +89,7 @@ def kept_answers(house: House) -> list[str]:
 def test_an_answer_that_a_move_overtakes_is_not_kept(house: House) -> None:
     """D10: the time that was on the page is no more; the move came after the look and before the answer was written."""
     meeting = house.book()
-    with just_before_writing(house, lambda: move(house, meeting)), pytest.raises(Conflict) as refused:
+    with just_before_writing(house, lambda other: move(other, meeting)), pytest.raises(Conflict) as refused:
         answer(house, meeting)
     assert refused.value.key == "meeting-moved"
     assert kept_answers(house) == []
@@ -96,7 +99,7 @@ def test_an_answer_that_a_move_overtakes_is_not_kept(house: House) -> None:
 def test_an_answer_that_a_cancellation_overtakes_is_not_kept(house: House) -> None:
     """D10."""
     meeting = house.book()
-    cancel = lambda: booking.cancel(house.desk, house.person(), meeting.id)  # noqa: E731
+    cancel = lambda other: booking.cancel(other.desk, other.person(), meeting.id)  # noqa: E731
     with just_before_writing(house, cancel), pytest.raises(MeetingCancelled):
         answer(house, meeting)
     assert kept_answers(house) == []
@@ -105,7 +108,7 @@ def test_an_answer_that_a_cancellation_overtakes_is_not_kept(house: House) -> No
 def test_an_answer_that_comes_first_is_history_after_the_move(house: House) -> None:
     """D10: the other way about, the move takes nobody's yes along to the new time."""
     meeting = house.book()
-    with just_before_writing(house, lambda: answer(house, meeting)):
+    with just_before_writing(house, lambda other: answer(other, meeting)):
         move(house, meeting)
     assert kept_answers(house) == ["accepted"]
     assert house.invitation(meeting, BAT).status == "waiting"
@@ -181,12 +184,13 @@ def test_of_two_who_save_from_the_same_version_one_is_told(house: House) -> None
     meeting = house.book()
     assert meeting.version == 1
 
-    def save(url: str, version: int) -> Meeting:
-        return booking.edit(
-            house.desk, house.person(), meeting.id, lambda draft: replace(draft, video_url=url), version
-        )
+    def save(url: str, version: int, by: House = house) -> Meeting:
+        return booking.edit(by.desk, by.person(), meeting.id, lambda draft: replace(draft, video_url=url), version)
 
-    with just_before_writing(house, lambda: save("https://video.example/first", 1)), pytest.raises(Outdated):
+    with (
+        just_before_writing(house, lambda other: save("https://video.example/first", 1, other)),
+        pytest.raises(Outdated),
+    ):
         save("https://video.example/second", 1)
     assert house.meeting(meeting.id).video_url == "https://video.example/first"
     version = house.meeting(meeting.id).version
