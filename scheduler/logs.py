@@ -32,6 +32,12 @@ def to_stderr(stream: TextIO | None = None) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def to_stderr_by_default() -> None:
+    """The same, unless somebody has decided otherwise for this process."""
+    if not logging.getLogger().handlers:
+        to_stderr()
+
+
 class JsonLines(logging.Formatter):
     """A record as one line. What stands in `extra` becomes members of the object."""
 

@@ -182,6 +182,23 @@ def test_signing_in_by_password_leaves_no_word_of_it(house: House, stream: io.St
     assert {"/sign-in/password", "/sign-in/code", "/settings/sessions/…/ending"} <= paths
 
 
+def test_any_server_that_calls_the_application_gets_its_lines(house: House) -> None:
+    folder = house.desk.settings.server.secret_key_file.parent
+    (folder / "config.toml").write_text(f'[database]\nurl = "{house.desk.settings.database.url}"\n')
+    program = (
+        "from scheduler.web import create_app; "
+        "create_app().test_client().get('/sign-in', base_url='http://127.0.0.1:8000')"
+    )
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder, env={**os.environ, "PYTHONPATH": here}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    (line,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (line["event"], line["path"], line["status"]) == ("request", "/sign-in", 200)
+    assert line["request"]
+
+
 def test_the_worker_writes_json_lines(house: House) -> None:
     """L06: as a real process, with all that it says."""
     house.clock.time = datetime(2026, 1, 5, tzinfo=UTC)  # before the real clock, by which the process goes

@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from scheduler import config, limits, paths
+from scheduler import config, limits, logs, paths
 from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.mail import compose
@@ -78,7 +78,9 @@ class _Application(Flask):
 
 def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Flask:
     """The application for `desk`, else for the settings given or found (see `config.load`)."""
-    desk = desk or Desk.open(settings or config.load())
+    if desk is None:
+        desk = Desk.open(settings or config.load())
+        logs.to_stderr_by_default()  # a WSGI server has called us, and asks nobody how to log
     compose.self_test()
     app = _Application("scheduler.web", template_folder=str(paths.TEMPLATES / "web"))
     app.url_map.converters["int"] = RowNumber
