@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
-from scheduler import tokens
+from scheduler import passwords, tokens
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
@@ -79,6 +81,31 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     Flask.jinja_options = {**given, "bytecode_cache": FileSystemBytecodeCache(folder)}
     yield
     Flask.jinja_options = given
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """What keeps a guesser busy would keep the tests busy too."""
+    with hashed_by(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)):
+        yield
+
+
+@pytest.fixture
+def costly_passwords() -> Iterator[None]:
+    """As they are kept in truth."""
+    with hashed_by(PRODUCTS_OWN):
+        yield
+
+
+PRODUCTS_OWN = passwords._hasher
+
+
+@contextmanager
+def hashed_by(hasher: PasswordHasher) -> Iterator[None]:
+    given = passwords._hasher, passwords._NOBODYS
+    passwords._hasher, passwords._NOBODYS = hasher, hasher.hash(b"of nobody")
+    yield
+    passwords._hasher, passwords._NOBODYS = given
 
 
 @pytest.fixture(scope="session")

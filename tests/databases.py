@@ -15,9 +15,12 @@ from typing import Any
 import psycopg
 from sqlalchemy import event, insert, make_url
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from scheduler import admin
 from scheduler.config import Settings
+from scheduler.core.errors import Busy
+from scheduler.db import copying
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
@@ -70,24 +73,56 @@ class Sqlite(Databases):
 
 
 class Postgresql(Databases):
+    """A new database costs more than most tests, so one that held the example is cleaned and used again."""
+
     def __init__(self, server: postgres.Server) -> None:
         super().__init__()
         self.server = server
         self._example = self._new()
         _fill(self.server.url(self._example))
+        store = Store(self.server.url(self._example))
+        self._content = contents(store)
+        store.close()
+        self._clean: list[str] = []
+        self._used: set[str] = set()
 
     def empty(self, folder: Path) -> str:
         return self.server.url(self._new())
 
     def example(self, folder: Path) -> str:
-        return self.server.url(self._new(self._example))
+        name = self._clean.pop() if self._clean else self._new(self._example)
+        self._used.add(name)
+        return self.server.url(name)
 
     def there(self) -> set[str]:
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
-            return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+            there = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+        return there - set(self._clean)
 
     def forget(self, names: set[str]) -> None:
-        self.server.execute(*[f"DROP DATABASE {name} WITH (FORCE)" for name in names])
+        for name in names:
+            if name in self._used and self._cleaned(name):
+                self._clean.append(name)
+            else:
+                self.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._used -= names
+
+    def _cleaned(self, name: str) -> bool:
+        """Whether the database is as new again."""
+        filled = {table for table, rows in self._content.items() if rows}
+        emptied = ", ".join(table.name for table in t.metadata.sorted_tables if table.name not in filled)
+        others = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+        store = Store(self.server.url(name))
+        try:
+            self.server.execute(others)
+            with store.write() as db:
+                db.exec_driver_sql(f"TRUNCATE {emptied} RESTART IDENTITY CASCADE")
+                copying._count_on(db)
+            return contents(store) == self._content
+        except (Busy, DBAPIError):  # a test took the tables away
+            return False
+        finally:
+            store.close()
 
     def _new(self, template: str = "template0") -> str:
         name = f"city_hall_{next(self._number)}"

@@ -283,6 +283,7 @@ def test_only_a_few_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch)
 # --- what is told
 
 
+@pytest.mark.usefixtures("costly_passwords")
 def test_known_and_unknown_addresses_are_answered_after_the_same_time(house: House) -> None:
     """B05: a hash is computed for every address, whether there is one to compare with or not."""
     limited(house, wrong_passwords_per_hour=10_000)

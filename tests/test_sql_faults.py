@@ -194,7 +194,7 @@ def every(stride: int) -> pytest.MarkDecorator:
 ASKED = [book, move, cancel, answer_by_link, ask_for_a_link, sign_in, make_a_feed, decide]
 
 
-@every(2)
+@every(7)
 @pytest.mark.parametrize("act", ASKED)
 def test_what_is_asked_for_is_done_or_not_begun(
     stage: Scene, tmp_path: Path, act: Callable[[Scene], None], stride: int
@@ -202,7 +202,7 @@ def test_what_is_asked_for_is_done_or_not_begun(
     _fails_at_each(stage, tmp_path, act, stride)
 
 
-@every(31)
+@every(61)
 def test_a_restore_is_done_or_not_begun(stage: Scene, tmp_path: Path, stride: int) -> None:
     """I17."""
     _fails_at_each(stage, tmp_path, restore, stride)
@@ -242,7 +242,7 @@ def _difference(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[
 # --- what goes on by itself
 
 
-@every(5)
+@every(13)
 def test_a_worker_hands_over_all_whatever_fails(stage: Scene, tmp_path: Path, stride: int) -> None:
     """The refusal of one mail and the notice of it are one step."""
     refuse = lambda recipient: "550 5.1.1 No such person" if recipient == BAT.email else "250 OK"  # noqa: E731
@@ -259,7 +259,7 @@ def _refusals_are_told(scene: Scene) -> None:
     assert len(scene.house.outbox(kind="notice-refused")) == len(refused)
 
 
-@every(11)
+@every(29)
 def test_a_poller_takes_in_all_whatever_fails(stage: Scene, tmp_path: Path, stride: int) -> None:
     with shaky_imap.opened(Shaky()) as shaky:
         stage.house.desk = replace(stage.desk, settings=letter_box.polling(stage.desk.settings, shaky.port))
@@ -270,7 +270,7 @@ def test_a_poller_takes_in_all_whatever_fails(stage: Scene, tmp_path: Path, stri
         assert shaky.seen() == [1, 2]
 
 
-@every(5)
+@every(13)
 def test_a_mail_that_is_handed_to_us_is_judged_whatever_fails(stage: Scene, tmp_path: Path, stride: int) -> None:
     raw = stage.house.reply(stage.house.meeting(stage.meeting_id), BAT, "ACCEPTED")
     stage.desk.store.close()
