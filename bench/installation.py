@@ -37,7 +37,8 @@ def served(application: str, folder: Path, server: Sequence[str] = SERVER) -> It
         port = free.getsockname()[1]
     environment = os.environ | {"SCHEDULER_CONFIG": str(folder / "config.toml")}
     command = [sys.executable, "-m", *server, "--log-level", "warning", "--bind", f"127.0.0.1:{port}", application]
-    process = subprocess.Popen(command, env=environment)
+    with (folder / "log").open("ab") as log:  # as a supervisor keeps it
+        process = subprocess.Popen(command, env=environment, stderr=log)
     try:
         _wait(port)
         yield port
