@@ -17,6 +17,7 @@ from imapclient import DELETED, SEEN, IMAPClient
 
 from scheduler.config import Inbox, Settings
 from tests.house import NOW
+from tests.ports import free_port
 
 USER, PASSWORD = "answers@cities.example", 'pass" word\\%'
 STARTED_WITHIN = 30.0
@@ -93,8 +94,7 @@ class LetterBox:
 
 @contextmanager
 def started() -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     program = (  # one round of hashing passwords is enough here; the usual half a million take a third of a second
         "import sys; from pysasl.hashing import BuiltinHash; BuiltinHash.__init__.__kwdefaults__['rounds'] = 1;"
         "from pymap.main import main; sys.exit(main())"

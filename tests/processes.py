@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +24,7 @@ from scheduler.config import Settings
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from tests import failpoints
+from tests.ports import free_port as free_port
 
 PRELOADED = ["pytest", "scheduler.running", "tests.processes", "tests.warm"]
 PATIENCE = 60.0  # seconds after which a process that should have ended counts as stuck
@@ -57,12 +57,6 @@ def serve(settings: Settings, now: datetime, port: int) -> None:
     """The real web server, until it is killed."""
     app = failpoints.watched(create_app(desk=opened(settings, now)))
     waitress.create_server(app, host="127.0.0.1", port=port, **running.SERVER).run()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def was_killed(process: BaseProcess) -> bool:
