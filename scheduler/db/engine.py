@@ -11,7 +11,6 @@ writers an advisory lock that ends with the transaction, and readers REPEATABLE 
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from scheduler.core.errors import Busy
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
-_TRY_SECONDS = 0.001
 _SQLITE = "sqlite:///"
 _WRITERS = 7_251_903_648  # the advisory lock of all writers of one database
 
@@ -227,26 +225,5 @@ def _without_values(context: Any) -> None:
 
 
 def _begin(connection: Connection, otherwise: str) -> None:
-    statement = connection.get_execution_options().get("begin", otherwise)
-    if statement == _WRITING["sqlite"]:
-        _begin_writing(connection, statement)
-    elif statement:
+    if statement := connection.get_execution_options().get("begin", otherwise):
         connection.exec_driver_sql(statement)
-
-
-def _begin_writing(connection: Connection, statement: str) -> None:
-    """Asks for SQLite's write lock every millisecond. Its own pauses grow to a tenth of a second, in which other
-    processes go first, so that the slowest waits far longer than the lock is ever held."""
-    end = time.monotonic() + BUSY_SECONDS
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                connection.exec_driver_sql(statement)
-                return
-            except OperationalError as error:
-                if "locked" not in str(error.orig) or time.monotonic() > end:
-                    raise
-            time.sleep(_TRY_SECONDS)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
