@@ -21,7 +21,7 @@ from scheduler.mail import mime
 from scheduler.mail.entry import calendar_text, entry_text
 from scheduler.mail.facts import Facts, changes, clocks, facts, known_language, parties, when
 from scheduler.mail.proof import self_test
-from scheduler.mail.render import render
+from scheduler.mail.render import filled, render
 
 __all__ = [
     "Addressed",
@@ -74,7 +74,7 @@ def invitation_mail(
     language = known_language(invitee.language)
     about = facts(message.meeting, directory, language, invitee.city)
     context = _told(message, about, directory, sender, addressed, language)
-    subject, plain, html = render(message.occasion.value, language, context)
+    subject, plain, html = filled(message.occasion.value, language, context)
     entry = _calendar_text_of(message, about, sender, addressed, language)
     calendar = itip_object(message, addressed.reply_address, sender.from_name, entry)
     headers = [

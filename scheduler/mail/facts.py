@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from scheduler import i18n
 from scheduler.core import zones
@@ -89,17 +90,18 @@ def facts(meeting: Meeting, directory: Directory, language: str, city: str = "")
 def clocks(meeting: Meeting, directory: Directory, language: str, city: str = "") -> tuple[Clock, ...]:
     order = dict.fromkeys([*([city] if city else []), *meeting.cities])
     found = [directory.cities[slug] for slug in order if slug in directory.cities]
-    return tuple(_clock(meeting, entry, language) for entry in found)
+    return tuple(_clock(meeting.start, meeting.end, c.zone, c.name.read_in(language), language) for c in found)
 
 
-def _clock(meeting: Meeting, city: City, language: str) -> Clock:
-    start, end = zones.to_local(meeting.start, city.zone), zones.to_local(meeting.end, city.zone)
+@lru_cache(maxsize=4096)  # everybody who reads the same language reads the same clocks
+def _clock(start: datetime, end: datetime, zone: str, city: str, language: str) -> Clock:
+    since, until = zones.to_local(start, zone), zones.to_local(end, zone)
     return Clock(
-        city=city.name.read_in(language),
-        date=i18n.full_date(language, start.date()),
-        times=interval(start, end, language),
-        offset=i18n.utc_offset(zones.offset_at(meeting.start, city.zone)),
-        zone=city.zone,
+        city=city,
+        date=i18n.full_date(language, since.date()),
+        times=interval(since, until, language),
+        offset=i18n.utc_offset(zones.offset_at(start, zone)),
+        zone=zone,
     )
 
 

@@ -15,7 +15,6 @@ import re
 from base64 import encodebytes
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
 
@@ -165,5 +164,13 @@ def _is_plain(text: str) -> bool:
 
 @lru_cache(maxsize=4096)  # the names of people and of the product come again and again
 def _encoded_words(text: str, header_name: str = "From") -> str:
-    clean = text.encode("utf-8", "ignore").decode()
-    return Header(clean, "utf-8", maxlinelen=LINE_LIMIT - 2, header_name=header_name).encode(linesep="\r\n")
+    """`text` as encoded-words (RFC 2047 2): one a line, each of whole characters, none longer than 75 characters."""
+    data = text.encode("utf-8", "ignore")
+    words, since, room = [], 0, LINE_LIMIT - 2 - len(f"{header_name}: ")
+    while since < len(data):
+        until = since + (min(room, 75) - len("=?utf-8?b??=")) // 4 * 3
+        while until < len(data) and data[until] & 0xC0 == 0x80:  # within a character
+            until -= 1
+        words.append(f"=?utf-8?b?{binascii.b2a_base64(data[since:until], newline=False).decode('ascii')}?=")
+        since, room = until, 75
+    return "\r\n ".join(words)

@@ -3,13 +3,18 @@
 HTML templates are always escaped, text templates never: a subject line is no HTML. In a template `t(key, ...)` is a
 sentence of the reader's language, and `bdi(text)` (HTML only) a text of others set apart, so that its writing
 direction cannot reach the words around it.
+
+The mails about one meeting differ in little more than texts, so their templates are rendered once for each shape of
+what they tell (which facts there are, how many cities, what decides about the wording), with a mark in the place of
+each text; a mail is that form with its own texts in the places.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -33,10 +38,31 @@ def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     """The mail of this kind; `context["title"]` is shortened in the subject where that would be too long."""
     subject = _template(language, f"{kind}/subject.txt")
     plain = _template(language, f"{kind}/body.txt").render(context)
+    html = _template(language, f"{kind}/body.html").render(context)
+    return _finished(lambda title: subject.render(context, title=title), context["title"], plain, html)
+
+
+def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
+    """As `render`, from the form of all mails of this shape. `context` holds only texts, numbers, and tuples and
+    frozen dataclasses of them; templates may ask of its texts whether they are empty, and of those in _DECIDING all."""
+    texts: list[str] = []
+    shape = tuple((name, _marked(name, value, texts)) for name, value in context.items())
+    form = _form(kind, language, shape)
+    escaped = [str(escape(text)) for text in texts]
+    # The title is one line, and every line is one text.
+    titles = [place for name, value in shape if name == "title" for place in _places(value)]
+
+    def subject(title: str) -> str:
+        return form.subject.filled([title if place in titles else text for place, text in enumerate(texts)])
+
+    return _finished(subject, context["title"], form.plain.filled(texts), form.html.filled(escaped))
+
+
+def _finished(subject: Callable[[str], str], title: str, plain: str, html: str) -> Rendered:
     return Rendered(
-        subject=_fitted(lambda title: clean_line(subject.render(context, title=title)), context["title"]),
+        subject=_fitted(lambda shown: clean_line(subject(shown)), title),
         plain=re.sub(r"\n{3,}", "\n\n", plain.replace("\r\n", "\n")).strip(),
-        html=_template(language, f"{kind}/body.html").render(context),
+        html=html,
     )
 
 
@@ -47,6 +73,70 @@ def _fitted(line: Callable[[str], str], title: str) -> str:
     if excess <= 0:
         return whole
     return line(title[: max(0, len(title) - excess - 1)].rstrip() + "…")[:SUBJECT_LIMIT]
+
+
+# --- forms
+
+_DECIDING = frozenset({"role", "status", "what"})  # templates choose words by what they say
+_MARK = 0xF0000  # the first of two planes of characters for private use: one for each line of text in a mail
+_MARKS = re.compile("([\U000f0000-\U0010ffff])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What a template made of marks: what stands between them, and which text stands in each place."""
+
+    between: tuple[str, ...]
+    places: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rendered: str) -> _Text:
+        pieces = _MARKS.split(rendered)
+        return cls(tuple(pieces[::2]), tuple(ord(mark) - _MARK for mark in pieces[1::2]))
+
+    def filled(self, texts: Sequence[str]) -> str:
+        pieces = [""] * (2 * len(self.places) + 1)
+        pieces[::2] = self.between
+        pieces[1::2] = [texts[place] for place in self.places]
+        return "".join(pieces)
+
+
+class _Form(NamedTuple):
+    subject: _Text
+    plain: _Text
+    html: _Text
+
+
+@lru_cache(maxsize=256)
+def _form(kind: str, language: str, shape: tuple[tuple[str, Any], ...]) -> _Form:
+    context = dict(shape)
+    names = _Form("subject.txt", "body.txt", "body.html")
+    return _Form(*(_Text.of(_template(language, f"{kind}/{name}").render(context)) for name in names))
+
+
+def _marked(name: str, value: Any, texts: list[str]) -> Any:
+    """`value` with a mark in the place of each line of text, which is added to `texts`."""
+    if isinstance(value, str):
+        if not value or name in _DECIDING:
+            return value
+        return "\n".join([_mark(line, texts) for line in value.split("\n")])
+    if isinstance(value, tuple):
+        return tuple([_marked(name, part, texts) for part in value])
+    if is_dataclass(value):
+        own = [_marked(f.name, getattr(value, f.name), texts) for f in fields(value)]
+        return type(value)(*own)  # type: ignore[operator]
+    return value
+
+
+def _mark(line: str, texts: list[str]) -> str:
+    if not line:
+        return line
+    texts.append(line)
+    return chr(_MARK + len(texts) - 1)
+
+
+def _places(value: str) -> list[int]:
+    return [ord(mark) - _MARK for mark in value]
 
 
 def _isolated(text: str) -> Markup:

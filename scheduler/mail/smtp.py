@@ -71,12 +71,12 @@ class Transport(Protocol):
 
 
 @contextmanager
-def open_transport(mail: Mail, *, timeout: float = TIMEOUT) -> Iterator[Transport]:
-    """The transport of the configuration. Nothing is connected before the first mail."""
+def open_transport(mail: Mail, *, timeout: float | None = None) -> Iterator[Transport]:
+    """The transport of the configuration. Nothing is connected before the first mail. `timeout`: else TIMEOUT."""
     if mail.mailbox:
         yield _Folder(mail.mailbox)
         return
-    server = _Server(mail, timeout)
+    server = _Server(mail, TIMEOUT if timeout is None else timeout)
     try:
         yield server
     finally:

@@ -392,14 +392,14 @@ def test_a_server_that_fails_at_any_step_is_tried_again_later(banner: bytes, ans
 
 def test_a_refused_sender_waits_and_holds_up_no_other() -> None:
     with odd_server(MAIL=b"550 5.7.1 Not your domain\r\n") as (port, _):
-        failed = failure_of(mail(port), timeout=0.3)
+        failed = failure_of(mail(port))
     assert (failed.permanent, failed.scope, failed.perhaps_left) == (False, "recipient", False)
 
 
 def test_only_a_connection_that_breaks_within_the_mail_leaves_its_arrival_open() -> None:
     for answers, perhaps in (({"RCPT": None}, False), ({"END": None}, True)):
         with odd_server(**answers) as (port, _):
-            assert failure_of(mail(port), timeout=0.3).perhaps_left is perhaps
+            assert failure_of(mail(port)).perhaps_left is perhaps
 
 
 def test_a_server_that_says_nothing_is_left_after_the_time_limit() -> None:
