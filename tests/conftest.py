@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 
 from scheduler import passwords, tokens
 from scheduler.config import Database, Mail, Server, Settings
@@ -81,6 +83,22 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     Flask.jinja_options = {**given, "bytecode_cache": FileSystemBytecodeCache(folder)}
     yield
     Flask.jinja_options = given
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_routes() -> Iterator[None]:
+    """As for templates: what writes the address of a route is compiled once, not for each application."""
+    given, made = Rule._compile_builder, dict[Any, Any]()
+
+    def once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, repr(rule.defaults), tuple(rule._trace), append_unknown)
+        if key not in made:
+            made[key] = given(rule, append_unknown)
+        return made[key]
+
+    Rule._compile_builder = once  # type: ignore[method-assign]
+    yield
+    Rule._compile_builder = given  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -15,12 +16,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import event, insert, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError
 
 from scheduler import admin
 from scheduler.config import Settings
-from scheduler.core.errors import Busy
-from scheduler.db import copying
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
@@ -73,16 +71,18 @@ class Sqlite(Databases):
 
 
 class Postgresql(Databases):
-    """A new database costs more than most tests, so one that held the example is cleaned and used again."""
+    """A new database costs more than most tests, so one that held the example gets its rows back and is used again.
+
+    The schema `example` of each keeps the rows that the others shall have.
+    """
 
     def __init__(self, server: postgres.Server) -> None:
         super().__init__()
         self.server = server
+        self._admin: psycopg.Connection | None = None
         self._example = self._new()
         _fill(self.server.url(self._example))
-        store = Store(self.server.url(self._example))
-        self._content = contents(store)
-        store.close()
+        self._bring_back = self._kept()
         self._clean: list[str] = []
         self._used: set[str] = set()
 
@@ -95,39 +95,61 @@ class Postgresql(Databases):
         return self.server.url(name)
 
     def there(self) -> set[str]:
-        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
-            there = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
-        return there - set(self._clean)
+        return {row[0] for row in self._ask("SELECT datname FROM pg_database")} - set(self._clean)
 
     def forget(self, names: set[str]) -> None:
         for name in names:
             if name in self._used and self._cleaned(name):
                 self._clean.append(name)
             else:
-                self.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                self._ask(f"DROP DATABASE {name} WITH (FORCE)")
         self._used -= names
+
+    def close(self) -> None:
+        if self._admin:
+            self._admin.close()
+
+    def _kept(self) -> str:
+        """Keeps the rows of the example; gives the statements that bring them back, whatever was done to them."""
+        with psycopg.connect(self.server.url(self._example), autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA example")
+            back = ["SET session_replication_role = replica"]  # neither triggers nor references
+            for table in t.metadata.sorted_tables:
+                connection.execute(f"CREATE TABLE example.{table.name} AS TABLE public.{table.name}")  # type: ignore[call-overload]
+                back.append(f"DELETE FROM public.{table.name}")
+                if connection.execute(f"SELECT 1 FROM example.{table.name} LIMIT 1").fetchone():  # type: ignore[call-overload]
+                    back.append(f"INSERT INTO public.{table.name} SELECT * FROM example.{table.name}")
+            rows = connection.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
+            back += [f"SELECT setval('public.{name}', {last or 1}, {bool(last)})" for name, last in rows]
+        return "; ".join(back)
 
     def _cleaned(self, name: str) -> bool:
         """Whether the database is as new again."""
-        filled = {table for table, rows in self._content.items() if rows}
-        emptied = ", ".join(table.name for table in t.metadata.sorted_tables if table.name not in filled)
-        others = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
-        store = Store(self.server.url(name))
+        others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
         try:
-            self.server.execute(others)
-            with store.write() as db:
-                db.exec_driver_sql(f"TRUNCATE {emptied} RESTART IDENTITY CASCADE")
-                copying._count_on(db)
-            return contents(store) == self._content
-        except (Busy, DBAPIError):  # a test took the tables away
+            with psycopg.connect(self.server.url(name), autocommit=True) as connection:
+                connection.execute(others, (name, connection.info.backend_pid))
+                connection.execute(self._bring_back)  # type: ignore[call-overload]
+        except psycopg.Error:  # a test took the tables away
             return False
-        finally:
-            store.close()
+        return True
 
     def _new(self, template: str = "template0") -> str:
         name = f"city_hall_{next(self._number)}"
-        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self._ask(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
+
+    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Asks on one connection as long as it lasts: a test may have restarted the server."""
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(self.server.url("postgres"), autocommit=True)
+        try:
+            found = self._admin.execute(statement)  # type: ignore[call-overload]
+        except psycopg.OperationalError:
+            if not self._admin.closed:
+                raise
+            return self._ask(statement)
+        return found.fetchall() if found.description else []
 
 
 @contextmanager
@@ -136,7 +158,9 @@ def of_kind(kind: str, folder: Path) -> Iterator[Databases]:
         yield Sqlite(folder)
         return
     with postgres.started() as server:
-        yield Postgresql(server)
+        databases = Postgresql(server)
+        yield databases
+        databases.close()
 
 
 def _fill(url: str) -> None:
@@ -213,6 +237,14 @@ def contents(store: Store, *, without: tuple[str, ...] = ()) -> Contents:
         tables = [table for table in t.metadata.sorted_tables if table.name not in without]
         rows = {table.name: [dict(row) for row in db.execute(table.select()).mappings()] for table in tables}
     return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+
+def fingerprint(store: Store, *, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """A digest of the rows of each table, much sooner than the rows themselves."""
+    with store.read() as db:
+        names = [table.name for table in t.metadata.sorted_tables if table.name not in without]
+        rows = {name: sorted(map(repr, db.exec_driver_sql(f"SELECT * FROM {name}"))) for name in names}
+    return {name: hashlib.sha256("\n".join(found).encode()).hexdigest() for name, found in rows.items()}
 
 
 def bring_back(store: Store, before: Contents) -> None:

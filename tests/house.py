@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from scheduler import booking, replies
+from scheduler import booking, replies, tokens
+from scheduler.config import Settings
 from scheduler.core.cities import Person
 from scheduler.core.meeting import Draft, Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
 from scheduler.db import directory, meetings
 from scheduler.db import tables as t
-from scheduler.desk import Desk
+from scheduler.db.engine import Store
+from scheduler.desk import Desk, utc_now
 from scheduler.ics import write
 
 NOW = datetime(2027, 1, 11, 1, 0, tzinfo=UTC)  # a Monday, 10:00 in Seoul
@@ -99,6 +102,12 @@ class House:
 
     def receive(self, raw: bytes) -> replies.Receipt:
         return replies.receive(self.desk, raw)
+
+
+def desk_of(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Desk:
+    """The desk of an installation whose database is ready; makes its key."""
+    tokens.make_key(settings.server.secret_key_file)
+    return Desk(settings, Store(settings.database.url), tokens.read_key(settings.server.secret_key_file), clock)
 
 
 def parsed(content: bytes) -> EmailMessage:

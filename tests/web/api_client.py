@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from scheduler import access, commands
+from scheduler import access
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests.house import desk_of
 
 NOW = datetime(2027, 1, 4, 0, 0, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:8000"
@@ -30,8 +31,7 @@ def make_desk(folder: Path, url: str, smtp_url: str = "", now: datetime | None =
         database=Database(url=url),
         mail=Mail(smtp_url=smtp_url or f"mailbox:{folder}/mail", from_address="meetings@gwangjin.example"),
     )
-    desk = commands.prepare(settings)
-    return replace(desk, clock=lambda: now) if now else desk
+    return desk_of(settings, lambda: now) if now else desk_of(settings)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from scheduler import access, booking, commands, meetings
+from scheduler import access, booking, meetings
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.core.cities import Person
 from scheduler.core.meeting import Draft, Invitation, Invitee, Meeting
@@ -23,6 +23,7 @@ from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
 from tests import databases
+from tests.house import desk_of
 
 NOW = datetime(2027, 1, 4, 0, 0, tzinfo=UTC)
 START = datetime(2027, 3, 9, 6, 0, tzinfo=UTC)
@@ -176,7 +177,7 @@ def set_up(folder: Path, url: str) -> Stage:
         database=Database(url=url),
         mail=Mail(smtp_url=f"mailbox:{folder}/mail", from_address="meetings@gwangjin.example"),
     )
-    desk = replace(commands.prepare(settings), clock=clock)
+    desk = desk_of(settings, clock)
     stage = Stage(desk, clock, create_app(desk=desk), None)  # type: ignore[arg-type]
     stage.meeting = booking.create(desk, stage.owner, _draft()).meeting
     stage.send()
