@@ -13,10 +13,12 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine
 from werkzeug.routing import Rule
 
 from scheduler import passwords, tokens
 from scheduler.config import Database, Mail, Server, Settings
+from scheduler.db import engine
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from tests import databases as made_for_tests
@@ -99,6 +101,25 @@ def compiled_routes() -> Iterator[None]:
     Rule._compile_builder = once  # type: ignore[method-assign]
     yield
     Rule._compile_builder = given  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_statements() -> Iterator[None]:
+    """As for routes: SQL is compiled once for all databases of a kind. The dialect is part of what it is known by."""
+    given, first = engine.create_engine, dict[str, Engine]()
+
+    def sharing(*args: Any, **named: Any) -> Engine:
+        made = given(*args, **named)
+        other = first.setdefault(made.dialect.name, made)
+        if getattr(other.dialect, "server_version_info", None) is None:  # it never found its database
+            first[made.dialect.name] = made
+        else:
+            made.dialect, made._compiled_cache = other.dialect, other._compiled_cache
+        return made
+
+    engine.create_engine = sharing
+    yield
+    engine.create_engine = given
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,8 @@ def of_kind(kind: str, folder: Path) -> Iterator[Databases]:
     if kind == "sqlite":
         yield Sqlite(folder)
         return
-    with postgres.started() as server:
-        databases = Postgresql(server)
+    with postgres.started() as server, closing(Postgresql(server)) as databases:
         yield databases
-        databases.close()
 
 
 def _fill(url: str) -> None:

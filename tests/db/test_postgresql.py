@@ -6,7 +6,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,8 +163,8 @@ def test_a_commit_of_which_nobody_knows_is_found_by_its_key(house: House, databa
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Postgresql]:
-    with postgres.started() as server:
-        yield Postgresql(server)
+    with postgres.started() as server, closing(Postgresql(server)) as databases:
+        yield databases
 
 
 def test_a_restart_is_told_on_a_page_and_over_when_the_server_is_back(
