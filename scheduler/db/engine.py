@@ -10,6 +10,7 @@ writers an advisory lock that ends with the transaction, and readers REPEATABLE 
 
 from __future__ import annotations
 
+import select
 import threading
 import weakref
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as Connection  # named here for the actions, which know no SQL
 from sqlalchemy import Engine, Table, create_engine, event, insert, make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InvalidatePoolError, OperationalError
 
 from scheduler import paths
 from scheduler.config import ConfigurationError
@@ -197,11 +198,10 @@ def _postgresql(url: str) -> Engine:
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {"options": options, "connect_timeout": CONNECT_SECONDS, "application_name": "scheduler"}
     address = make_url(url).set(drivername="postgresql+psycopg")
-    engine = create_engine(
-        address, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, use_native_hstore=False
-    )
+    engine = create_engine(address, connect_args=arguments, hide_parameters=True, use_native_hstore=False)
     event.listen(engine, "begin", lambda connection: _begin(connection, ""))
     event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "checkout", lambda connection, *_: _must_be_there(engine, connection))
     event.listen(engine, "handle_error", _without_values)
     return engine
 
@@ -215,6 +215,20 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
             return super().dump(text.replace("\0", "\ufffd"))
 
     connection.adapters.register_dumper(str, Words)
+
+
+def _must_be_there(engine: Engine, connection: Any) -> None:
+    """A server that ended said so, or closed the line; to a client that rests it says hardly anything else. Asking it
+    each time, as `pool_pre_ping` does, costs as much as many a statement."""
+    import psycopg
+
+    heard = select.poll()
+    try:
+        heard.register(connection.fileno(), select.POLLIN)
+        if heard.poll(0):
+            engine.dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _without_values(context: Any) -> None:

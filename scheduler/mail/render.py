@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -110,7 +110,7 @@ class _Form(NamedTuple):
 @lru_cache(maxsize=256)
 def _form(kind: str, language: str, shape: tuple[tuple[str, Any], ...]) -> _Form:
     context = dict(shape)
-    names = _Form("subject.txt", "body.txt", "body.html")
+    names = ("subject.txt", "body.txt", "body.html")
     return _Form(*(_Text.of(_template(language, f"{kind}/{name}").render(context)) for name in names))
 
 
@@ -122,9 +122,8 @@ def _marked(name: str, value: Any, texts: list[str]) -> Any:
         return "\n".join([_mark(line, texts) for line in value.split("\n")])
     if isinstance(value, tuple):
         return tuple([_marked(name, part, texts) for part in value])
-    if is_dataclass(value):
-        own = [_marked(f.name, getattr(value, f.name), texts) for f in fields(value)]
-        return type(value)(*own)  # type: ignore[operator]
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _marked(f.name, getattr(value, f.name), texts) for f in fields(value)})
     return value
 
 

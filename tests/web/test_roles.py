@@ -137,6 +137,7 @@ class Stage:
     values: dict[str, str]
     cookies: dict[str, str]
     bearers: dict[str, str]
+    at_first: tuple[Contents, dict[str, str]]  # all rows of the database, and a digest of each table
 
     def contents(self) -> dict[str, str]:
         """A digest of each table, but for signs of life, counters, and when a session was last used."""
@@ -197,7 +198,8 @@ def _prepared(house: House) -> Stage:
     values["sign_in"] = access.new_sign_in_link(desk, EMAILS["host"]).rpartition("/")[2]
     made = feeds.create(desk, house.person(), "city", "gwangjin", "")
     values |= {"feed_id": str(made.feed.id), "feed": made.url.rpartition("/")[2].removesuffix(".ics")}
-    return Stage(desk, create_app(desk=desk), meeting, values, cookies, bearers)
+    at_first = databases.contents(desk.store), databases.fingerprint(desk.store)
+    return Stage(desk, create_app(desk=desk), meeting, values, cookies, bearers, at_first)
 
 
 def _half(house: House) -> str:
@@ -287,16 +289,10 @@ def said(answer: Any) -> str:
     return "sign-in" if answer.headers.get("Location") == "/sign-in" else str(answer.status_code)
 
 
-@pytest.fixture(scope="module")
-def at_first(stage: Stage) -> tuple[Contents, dict[str, str]]:
-    """What the database holds when nobody has done anything."""
-    return databases.contents(stage.desk.store), databases.fingerprint(stage.desk.store)
-
-
 @pytest.fixture
-def untouched(stage: Stage, at_first: tuple[Contents, dict[str, str]]) -> Iterator[Callable[[], None]]:
+def untouched(stage: Stage) -> Iterator[Callable[[], None]]:
     """Brings the database back to what it was."""
-    before, digests = at_first
+    before, digests = stage.at_first
 
     def bring_back() -> None:
         if databases.fingerprint(stage.desk.store) != digests:
