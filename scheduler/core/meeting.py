@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from scheduler.core.cities import Person
 from scheduler.core.words import NOTHING, Wording
@@ -38,6 +39,7 @@ def as_invitee(person: Person) -> Invitee:
     return Invitee(person.name, person.email, person.city, person.language)
 
 
+@lru_cache(maxsize=4096)  # asked some thirty times for one booking
 def email_key(email: str) -> str:
     """The address as it is compared: case-folded, its domain as an A-label (RFC 5890)."""
     local, _, domain = email.strip().rpartition("@")

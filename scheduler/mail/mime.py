@@ -12,7 +12,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from base64 import encodebytes
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -155,7 +154,9 @@ def _shorter(data: bytes) -> tuple[str, str]:
 
 
 def _base64(data: bytes) -> str:
-    return encodebytes(data).decode("ascii").replace("\n", "\r\n")
+    """In lines of 76 characters (RFC 2045 6.8)."""
+    text = binascii.b2a_base64(data, newline=False).decode("ascii")
+    return "".join([f"{text[since : since + 76]}\r\n" for since in range(0, len(text), 76)])
 
 
 def _is_plain(text: str) -> bool:

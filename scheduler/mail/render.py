@@ -12,8 +12,9 @@ each text; a mail is that form with its own texts in the places.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -46,14 +47,12 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     """As `render`, from the form of all mails of this shape. `context` holds only texts, numbers, and tuples and
     frozen dataclasses of them; templates may ask of its texts whether they are empty, and of those in _DECIDING all."""
     texts: list[str] = []
-    shape = tuple((name, _marked(name, value, texts)) for name, value in context.items())
+    shape = tuple([(name, _shape(name, value, texts)) for name, value in context.items()])
     form = _form(kind, language, shape)
     escaped = [str(escape(text)) for text in texts]
-    # The title is one line, and every line is one text.
-    titles = [place for name, value in shape if name == "title" for place in _places(value)]
 
     def subject(title: str) -> str:
-        return form.subject.filled([title if place in titles else text for place, text in enumerate(texts)])
+        return form.subject.filled([title if place == form.title else text for place, text in enumerate(texts)])
 
     return _finished(subject, context["title"], form.plain.filled(texts), form.html.filled(escaped))
 
@@ -79,6 +78,7 @@ def _fitted(line: Callable[[str], str], title: str) -> str:
 
 _DECIDING = frozenset({"role", "status", "what"})  # templates choose words by what they say
 _MARK = 0xF0000  # the first of two planes of characters for private use: one for each line of text in a mail
+_LINE = "line"  # stands in a shape for any
 _MARKS = re.compile("([\U000f0000-\U0010ffff])")
 
 
@@ -105,37 +105,45 @@ class _Form(NamedTuple):
     subject: _Text
     plain: _Text
     html: _Text
+    title: int  # its place among the texts; -1: there is none
 
 
 @lru_cache(maxsize=256)
 def _form(kind: str, language: str, shape: tuple[tuple[str, Any], ...]) -> _Form:
-    context = dict(shape)
-    names = ("subject.txt", "body.txt", "body.html")
-    return _Form(*(_Text.of(_template(language, f"{kind}/{name}").render(context)) for name in names))
+    marks = (chr(place) for place in range(_MARK, sys.maxunicode + 1))
+    context = {name: _marked(value, marks) for name, value in shape}
+    title = ord(context["title"]) - _MARK if context["title"] else -1
+    subject, plain, html = (
+        _Text.of(_template(language, f"{kind}/{name}").render(context))
+        for name in ("subject.txt", "body.txt", "body.html")
+    )
+    return _Form(subject, plain, html, title)
 
 
-def _marked(name: str, value: Any, texts: list[str]) -> Any:
-    """`value` with a mark in the place of each line of text, which is added to `texts`."""
+def _shape(name: str, value: Any, texts: list[str]) -> Any:
+    """What is left of `value` when its texts are taken out, line by line, and added to `texts`; something to know it
+    by in a dictionary."""
     if isinstance(value, str):
         if not value or name in _DECIDING:
             return value
-        return "\n".join([_mark(line, texts) for line in value.split("\n")])
+        lines = [value] if name == "title" else value.split("\n")  # a title is one line, or shall be
+        texts += filter(None, lines)
+        return tuple([line and _LINE for line in lines])
     if isinstance(value, tuple):
-        return tuple([_marked(name, part, texts) for part in value])
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _marked(f.name, getattr(value, f.name), texts) for f in fields(value)})
+        return (tuple, *[_shape(name, part, texts) for part in value])
+    if names := getattr(value, "__dataclass_fields__", None):
+        return (type(value), *[_shape(field, getattr(value, field), texts) for field in names])
     return value
 
 
-def _mark(line: str, texts: list[str]) -> str:
-    if not line:
-        return line
-    texts.append(line)
-    return chr(_MARK + len(texts) - 1)
-
-
-def _places(value: str) -> list[int]:
-    return [ord(mark) - _MARK for mark in value]
+def _marked(shape: Any, marks: Iterator[str]) -> Any:
+    """The value of that shape, with a mark in the place of each text."""
+    if not isinstance(shape, tuple):
+        return shape
+    if not isinstance(shape[0], type):
+        return "\n".join([next(marks) if line else "" for line in shape])
+    parts = [_marked(part, marks) for part in shape[1:]]
+    return tuple(parts) if shape[0] is tuple else shape[0](*parts)
 
 
 def _isolated(text: str) -> Markup:

@@ -10,6 +10,7 @@ import pytest
 from scheduler import i18n
 from scheduler.core.meeting import Invitation, Invitee, Occasion
 from scheduler.core.words import LANGUAGES, Wording
+from scheduler.mail import render
 from scheduler.mail.compose import calendar_text
 from scheduler.mail.render import SUBJECT_LIMIT
 from tests.mail import samples
@@ -60,6 +61,7 @@ def test_no_sentence_is_left_over(monkeypatch):
     used = set()
     form = i18n._form
     i18n._fixed_html.cache_clear()
+    render._form.cache_clear()
     monkeypatch.setattr(i18n, "_form", lambda lang, key, values: used.add(key) or form(lang, key, values))
     samples.everything("en")
     tables_by_value = re.compile(r"mail\.(change\.|calendar\.busy)")
