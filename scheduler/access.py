@@ -121,7 +121,7 @@ def change_language(desk: Desk, person: Person, language: str) -> None:
 
 
 def person_of_bearer(desk: Desk, token: str) -> Person | None:
-    with desk.store.read() as db:
+    with desk.store.glance() as db:
         person = cities.person_of_api_token(db, tokens.hashed(token))
     return person if person and person.signs_in else None
 

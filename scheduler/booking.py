@@ -62,9 +62,7 @@ def create(
     earlier = _earlier(desk, actor, request)
     if earlier:
         return earlier
-    with desk.store.read() as db:
-        directory = cities.load(db)
-        owner = _owner(db, actor, draft.host)
+    directory, owner = desk.directory(), _owner(desk, actor, draft.host)
     checked = check(_with_link(desk, draft), directory, _bounds(desk))
     if not checked.draft.people:
         raise Invalid(Fault("/people", "no-people"))
@@ -175,11 +173,12 @@ def _earlier(desk: Desk, actor: Person, request: RequestKey | None) -> Booked | 
         return Booked(load(db, known.meeting_id).meeting, True, known.answer)
 
 
-def _owner(db: Connection, actor: Person, host: str) -> Person:
+def _owner(desk: Desk, actor: Person, host: str) -> Person:
     """Who coordinates the meeting: the actor, or, when they act for another city, a coordinator of the host."""
     if actor.city == host:
         return actor
-    return next((p for p in cities.people(db, host) if p.role == "coordinator"), actor)
+    with desk.store.read() as db:
+        return next((p for p in cities.people(db, host) if p.role == "coordinator"), actor)
 
 
 def _with_link(desk: Desk, draft: Draft) -> Draft:

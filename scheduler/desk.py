@@ -46,8 +46,12 @@ class Desk:
         return self.clock()
 
     def directory(self) -> Directory:
-        with self.store.read() as db:
-            return directory.load(db)
+        with self.store.glance() as db:
+            found = directory.known(db)
+        if found is None:
+            with self.store.read() as db:
+                found = directory.load(db)
+        return found
 
     @property
     def sender(self) -> Sender:

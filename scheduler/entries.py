@@ -54,7 +54,7 @@ def change(desk: Desk, directory: Directory, after: Meeting, before: Meeting | N
 
 
 def save(db: Connection, change: Change | None, now: datetime) -> None:
-    """Last in its transaction: from here on, changes of meetings of the same cities wait for each other."""
+    """In the transaction of the change."""
     if change:
         write = feeds.add_entries if change.is_new else feeds.put_entries
         write(db, change.meeting_id, change.entry.zone, change.maker, change.entry.contents)

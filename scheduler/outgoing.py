@@ -21,7 +21,7 @@ from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
 from scheduler.db import directory as cities
 from scheduler.db import meetings, outbox, told
-from scheduler.db.engine import Connection
+from scheduler.db.engine import Connection, together
 from scheduler.db.outbox import Entry, Left
 from scheduler.desk import Desk
 from scheduler.mail import compose
@@ -69,7 +69,7 @@ def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = Non
     entries = _render(desk, before, decision)
     shown = calendar.change(desk, before.directory, decision.meeting, before.meeting)
     now = desk.now()
-    with desk.store.write() as db:
+    with desk.store.write() as db, meetings.taking(decision.meeting.room):
         if decision.messages and outbox.left(db, before.meeting.id) != before.left:
             raise meetings.Overtaken  # a mail left in between: they know more than was thought
         meetings.save(db, decision.meeting, before.meeting, before.directory, desk.token_hashes)
@@ -86,10 +86,11 @@ def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Con
     shown = calendar.change(desk, before.directory, decision.meeting)
     now = desk.now()
     with desk.store.write() as db:
-        meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
-        outbox.add_first(db, entries, now)
+        with meetings.taking(decision.meeting.room), together(db):
+            meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
+            outbox.add_first(db, entries, now)
+            calendar.save(db, shown, now)
         also(db, decision.meeting)
-        calendar.save(db, shown, now)
     return decision.meeting
 
 

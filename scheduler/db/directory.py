@@ -35,6 +35,11 @@ _PARTNERSHIPS = select(t.partnerships).order_by(t.partnerships.c.id)
 _CLOSURES = select(t.closures).order_by(t.closures.c.day)
 
 
+def known(db: Connection) -> Directory | None:
+    """As `load`, if it is as this process has read it before; one statement."""
+    return _known.get(str(db.scalar(_EDITION)))
+
+
 def load(db: Connection) -> Directory:
     """Everything but the people; small, and read as a whole."""
     edition = str(db.scalar(_EDITION))

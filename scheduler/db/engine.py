@@ -47,6 +47,7 @@ class Store:
         self._turn = threading.Lock()
         self._reader = self.engine.execution_options(**_READING[self.engine.dialect.name])
         self._writer = self.engine.execution_options(begin=_WRITING[self.engine.dialect.name])
+        self._glancer = self.engine.execution_options(**_GLANCING[self.engine.dialect.name])
 
     @property
     def file(self) -> Path | None:
@@ -64,6 +65,12 @@ class Store:
         with _telling(), self._reader.connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For one statement that reads: it sees one snapshot without a transaction around it. Raises Busy as `read`."""
+        with _telling(), self._glancer.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -173,9 +180,28 @@ def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
     return int(key[0])
 
 
+@contextmanager
+def together(db: Connection) -> Iterator[None]:
+    """For statements from which nothing is read. PostgreSQL gets them in one piece, so that each does not cost a way
+    there and back, and says when the block ends what went wrong; SQLite, in this process, gets one after the other."""
+    if db.dialect.name != "postgresql":
+        yield
+        return
+    import psycopg
+
+    connection: Any = db.connection.driver_connection
+    try:
+        with connection.pipeline():
+            yield
+    except psycopg.Error as error:
+        _quote_no_rows(error)
+        raise DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=db.dialect) from error
+
+
 # --- the two databases
 
 _READING: dict[str, dict[str, Any]] = {"sqlite": {}, "postgresql": {"isolation_level": "REPEATABLE READ"}}
+_GLANCING: dict[str, dict[str, Any]] = {"sqlite": {"begin": ""}, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
 _WRITING = {"sqlite": "BEGIN IMMEDIATE", "postgresql": f"SELECT pg_advisory_xact_lock({_WRITERS})"}
 
 
@@ -234,16 +260,24 @@ def _must_be_there(engine: Engine, connection: Any) -> None:
 
 
 def _without_values(context: Any) -> None:
-    """Of what the server says only the first line: its DETAIL quotes whole rows, and errors are logged."""
     for error in (context.original_exception, context.sqlalchemy_exception):
-        if error is not None and error.args:
-            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+        if error is not None:
+            _quote_no_rows(error)
+
+
+def _quote_no_rows(error: BaseException) -> None:
+    """Of what the server says only the first line: its DETAIL quotes whole rows, and errors are logged."""
+    if error.args:
+        error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _begin(connection: Connection, otherwise: str) -> None:
     statement = connection.get_execution_options().get("begin", otherwise)
     if statement == _WRITING["sqlite"]:
         _begin_writing(connection, statement)
+    elif statement == _WRITING["postgresql"]:
+        with together(connection):  # and with the driver's own BEGIN
+            connection.exec_driver_sql(statement)
     elif statement:
         connection.exec_driver_sql(statement)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -196,8 +197,19 @@ def _meeting(row: Any, cities: Iterable[str], invitations: Iterable[Invitation])
 # --- writing
 
 
+@contextmanager
+def taking(room: str) -> Iterator[None]:
+    """Around what adds or saves a meeting in this room. Raises RoomTaken."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "room-taken" in str(error.orig):
+            raise RoomTaken(room=room) from error
+        raise
+
+
 def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
-    """A new meeting. Raises RoomTaken."""
+    """A new meeting."""
     db.execute(insert(t.meetings), {"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)})
     _add_participations(db, meeting)
     _add_booking(db, meeting, directory)
@@ -205,7 +217,7 @@ def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf
 
 
 def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directory, hashes: HashesOf) -> None:
-    """A changed meeting. Raises Overtaken unless it is still as `expected` was read, and RoomTaken."""
+    """A changed meeting. Raises Overtaken unless it is still as `expected` was read."""
     if load(db, meeting.id) != expected:
         raise Overtaken
     if meeting == expected:
@@ -240,13 +252,8 @@ def _add_booking(db: Connection, meeting: Meeting, directory: Directory) -> None
     if taken is None:
         return
     room, starts, ends = taken
-    try:
-        values = {"meeting_id": meeting.id, "room_id": directory.rooms[room].id, "starts": starts, "ends": ends}
-        db.execute(insert(t.bookings).values(values))
-    except IntegrityError as error:
-        if "room-taken" in str(error.orig):
-            raise RoomTaken(room=room) from error
-        raise
+    values = {"meeting_id": meeting.id, "room_id": directory.rooms[room].id, "starts": starts, "ends": ends}
+    db.execute(insert(t.bookings).values(values))
 
 
 def _room_time(meeting: Meeting) -> tuple[str, datetime, datetime] | None:
