@@ -16,7 +16,7 @@ from scheduler.desk import Desk
 
 COORDINATOR = "international@gwangjin.example"
 SQLITE = "sqlite:///scheduler.db"  # in the installation's folder
-SERVER = ("gunicorn", "--no-control-socket", "--workers", "3")
+SERVER = ("gunicorn", "--no-control-socket", "--workers", str(os.cpu_count() or 2))  # one for each core
 
 
 def installation(folder: Path, url: str = SQLITE) -> Desk:

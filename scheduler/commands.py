@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import urlsplit
 
 from scheduler import (
     access,
@@ -31,9 +28,7 @@ from scheduler.config import ConfigurationError, Settings
 from scheduler.core.errors import SchedulerError
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
-from scheduler.mail import imap
-
-SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+from scheduler.mail import imap, smtp
 
 
 def init(given: argparse.Namespace) -> int:
@@ -147,17 +142,8 @@ def outbox_act(given: argparse.Namespace) -> int:
 
 
 def _mail_server(settings: Settings) -> str:
-    """Whether something takes connections there, or the folder can be written; the worker logs in when it sends."""
-    folder = settings.mail.mailbox
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(f"{folder} cannot be written")
-        return str(folder)
-    parts = urlsplit(settings.mail.smtp_url)
-    host, port = parts.hostname or "", parts.port or SMTP_PORTS[parts.scheme]
-    with socket.create_connection((host, port), timeout=10):
-        return f"{host}:{port}"
+    with smtp.open_transport(settings.mail, timeout=10) as server:
+        return server.greet()
 
 
 def _mailbox(settings: Settings) -> str:

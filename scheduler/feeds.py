@@ -157,9 +157,17 @@ def read(desk: Desk, token: str, is_news: Callable[[Edition], bool]) -> tuple[Ed
 
     Raises NotFound, which tells nothing about what may have been there.
     """
-    with desk.store.read() as db:
+    with desk.store.glance() as db:
         edition = _current(desk, db, token)
-        return edition, _content(desk, db, edition) if is_news(edition) else None
+    if not is_news(edition):
+        return edition, None
+    if known := desk.shelf.get(_place(desk, edition), edition.etag):
+        return edition, known
+    with desk.store.read() as db:  # another snapshot, and perhaps another edition
+        edition = _current(desk, db, token)
+        content = _joined(desk, db, edition)
+    desk.shelf.put(_place(desk, edition), edition.etag, content)
+    return edition, content
 
 
 def _current(desk: Desk, db: Connection, token: str) -> Edition:
@@ -170,14 +178,9 @@ def _current(desk: Desk, db: Connection, token: str) -> Edition:
     return Edition(*found, today, entries.maker(desk))
 
 
-def _content(desk: Desk, db: Connection, edition: Edition) -> bytes:
+def _place(desk: Desk, edition: Edition) -> tuple[str, ...]:
     feed = edition.feed
-    place = (desk.store.url, feed.kind, feed.key, feed.city, feed.language)
-    known = desk.shelf.get(place, edition.etag)
-    if known is None:
-        known = _joined(desk, db, edition)
-        desk.shelf.put(place, edition.etag, known)
-    return known
+    return desk.store.url, feed.kind, feed.key, feed.city, feed.language
 
 
 def _joined(desk: Desk, db: Connection, edition: Edition) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.cli import main
+from tests.mail.test_smtp import AUTH, Sink, smtp_server
 
 Run = Callable[..., tuple[int, str, str]]
 COORDINATOR = "international@gwangjin.example"
@@ -210,3 +211,16 @@ def test_check_has_a_clear_line_for_each_part(ready: Run, monkeypatch: pytest.Mo
     assert status == 1
     assert "FAULT mail server" in output
     assert "secret" not in output
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+def test_check_signs_in_to_the_mail_server_and_sends_nothing(ready: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = Sink()
+    with smtp_server(sink, **AUTH) as port:
+        monkeypatch.setenv("SCHEDULER_MAIL__SMTP_URL", f"smtp://office:right@127.0.0.1:{port}")
+        status, output, _ = ready("check")
+        assert (status, f"ok    mail server: 127.0.0.1:{port}, signed in as office" in output) == (0, True)
+        monkeypatch.setenv("SCHEDULER_MAIL__SMTP_URL", f"smtp://office:wrong@127.0.0.1:{port}")
+        status, output, _ = ready("check")
+        assert (status, "FAULT mail server" in output, "535" in output, "wrong" in output) == (1, True, True, False)
+    assert sink.arrived == []

@@ -44,7 +44,7 @@ LATER = LEASE + timedelta(minutes=60)  # also longer than the first pauses after
 
 
 def work_on_and_on(settings: Settings, now: datetime) -> None:
-    worker.IDLE_SECONDS, worker.SERVER_PAUSE_SECONDS = 0.01, 0.05
+    worker.IDLE_SECONDS, worker.SERVER_PAUSE_SECONDS = 0.04, 0.05
     Worker(processes.opened(settings, now), threading.Event()).run()
 
 
@@ -52,7 +52,7 @@ def poll_on_and_on(settings: Settings, now: datetime) -> None:
     poller = Poller(processes.opened(settings, now), threading.Event())
     while True:
         poller.once()
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 # --- those who are not killed

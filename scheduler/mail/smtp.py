@@ -69,6 +69,9 @@ class Transport(Protocol):
         An empty `envelope_from` is the null return path. `content` is a whole message with CRLF line ends.
         """
 
+    def greet(self) -> str:
+        """Gets as far as a first mail would, sends none, and says where that was. Raises TransportError."""
+
 
 @contextmanager
 def open_transport(mail: Mail, *, timeout: float | None = None) -> Iterator[Transport]:
@@ -95,8 +98,20 @@ class _Server:
 
     def send(self, envelope_from: str, recipient: str, content: bytes) -> str:
         mailbox = _sendable(envelope_from, recipient, content)
-        try:
+        with self._telling():
             return _transaction(self._ready(), envelope_from, mailbox, content)
+
+    def greet(self) -> str:
+        with self._telling():
+            self._ready()
+        host, port = self._address
+        return f"{host}:{port}" + (f", signed in as {self._login[0]}" if self._login else "")
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Whatever goes wrong is a TransportError, and nobody goes on with a connection of which that is not known."""
+        try:
+            yield
         except TransportError as error:
             if error.scope != "recipient":
                 self._drop()
@@ -136,8 +151,12 @@ class _Server:
             self._connection.login(*self._login)
         return self._connection
 
+    @property
+    def _address(self) -> tuple[str, int]:
+        return self._url.hostname or "", self._url.port or _PORTS[self._url.scheme]
+
     def _connected(self) -> smtplib.SMTP:
-        host, port = self._url.hostname or "", self._url.port or _PORTS[self._url.scheme]
+        host, port = self._address
         if self._url.scheme != "smtps":
             return smtplib.SMTP(host, port, local_hostname=self._name, timeout=self._timeout)
         trusted = ssl.create_default_context()
@@ -236,6 +255,14 @@ class _Folder:
         except OSError as error:
             raise TransportError(f"mail folder: {error}", permanent=False, scope="server") from error
         return f"250 kept as {name}.eml"
+
+    def greet(self) -> str:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self._folder).close()
+        except OSError as error:
+            raise TransportError(f"mail folder: {error}", permanent=False, scope="server") from error
+        return str(self._folder)
 
     def _keep(self, name: str, content: bytes) -> None:
         """Writes a file that is there whole or not at all, also after a power cut."""

@@ -32,7 +32,6 @@ PLAIN = ("/health/live", "/health/ready", "/robots.txt")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.only_on("sqlite"),
     pytest.mark.skipif(not BROWSER and not os.environ.get("CI"), reason="no Chromium is installed (Debian: chromium)"),
 ]
 

@@ -57,7 +57,7 @@ def test_a_feed_is_for_its_reader_alone_c12(client, path) -> None:
 
 def test_what_is_no_news_is_304_and_nothing_is_rendered(client, path, monkeypatch) -> None:
     first = ask(client, path)
-    monkeypatch.setattr("scheduler.feeds._content", None)  # would fail
+    monkeypatch.setattr("scheduler.feeds._joined", None)  # would fail
     for headers in (
         {"If_None_Match": first.headers["ETag"]},
         {"If_None_Match": f'"other", W/{first.headers["ETag"]}'},

@@ -34,7 +34,6 @@ from .payloads import ALL, LINKS, PAYLOADS, Skeleton, raw_in
 from .test_mass_assignment import FORMS, valid, who
 from .test_roles import API, WALK, Stage
 
-pytestmark = pytest.mark.only_on("sqlite")
 PAGES = [rule for method, rule in sorted(WALK) if method == "GET" and not rule.startswith((API, "/static"))]
 HARMLESS = ("word " * len(ALL))[: len(ALL) - 1] + "."  # as long, so that it meets the same faults in a form
 # Columns that hold a text of somebody's own; names in several languages get it in each.

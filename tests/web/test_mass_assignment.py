@@ -22,7 +22,6 @@ from . import test_roles as roles
 from .test_meetings import edited
 from .test_roles import API, EMAILS, SENT, WALK, Stage
 
-pytestmark = pytest.mark.only_on("sqlite")  # it is about what is read from a request
 stage, untouched = roles.stage, roles.untouched
 
 NUMBER = 424242

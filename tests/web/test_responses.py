@@ -21,7 +21,6 @@ from . import test_roles as roles
 from .test_mass_assignment import FORMS, masked, valid, who
 from .test_roles import API, SENT, WALK, Stage
 
-pytestmark = pytest.mark.only_on("sqlite")  # all of this happens around the database
 stage, untouched = roles.stage, roles.untouched
 EVERYTHING = sorted(WALK)
 

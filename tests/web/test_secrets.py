@@ -32,7 +32,6 @@ from .test_markup import city_hall
 from .test_responses import failing
 from .test_roles import BASE, ROLES, WALK, Stage
 
-pytestmark = pytest.mark.only_on("sqlite")
 TITLE, AGENDA, COMMENT = "Canary of the water works", "Another canary sings", "A third canary flew away"
 ENDING = {"POST /sign-out"}  # would end the session of whoever walks on
 
