@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("only_on")
         metafunc.parametrize("database_kind", mark.args if mark else made_for_tests.KINDS, scope="session")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are there to stay; looking through them for garbage again and again takes its time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

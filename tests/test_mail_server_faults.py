@@ -169,7 +169,7 @@ def test_a_mail_returns_to_the_queue_wherever_the_server_stops(
     with odd_server(greeting, **{verb: said}) as (port, _), monkeypatch.context() as impatient:
         sending(house, port).book(people=(BAT,))
         if verb == "greeting" or fault != "breaks off":  # else no time runs out, however slow the machine is
-            impatient.setattr(smtp, "TIMEOUT", 1.0)
+            impatient.setattr(smtp, "TIMEOUT", 0.6)
         assert not once(house)
     tried = [row for row in house.outbox() if row.attempts]
     assert [(row.state, row.lease, row.attempts) for row in tried] == [("queued", "", 1)]

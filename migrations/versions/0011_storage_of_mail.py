@@ -1,4 +1,4 @@
-"""PostgreSQL keeps mail as it is: it is base64, which hardly shrinks, and trying costs as much as the rest of a booking."""
+"""PostgreSQL keeps mail as it is: it is base64, which hardly shrinks, and trying takes longer than the rest of it."""
 
 from alembic import op
 
