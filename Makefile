@@ -7,6 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
+# Kept byte code saves each of the many processes that tests start from compiling everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-long check bench screenshots clean
 
 demo: .venv/installed
