@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from scheduler.core.meeting import Invitation
@@ -72,7 +73,11 @@ def new_seed() -> bytes:
 
 def derived(key: bytes, purpose: str, invitation: Invitation) -> str:
     """The invitation's token for `purpose`: 130 bits, 26 lower-case letters and digits."""
-    message = b"\0".join([purpose.encode(), invitation.id.encode(), invitation.seed])
+    return _derived(key, b"\0".join([purpose.encode(), invitation.id.encode(), invitation.seed]))
+
+
+@lru_cache(maxsize=64)  # a new one is asked for twice: for its mail and for its hash
+def _derived(key: bytes, message: bytes) -> str:
     return _base32(hmac.digest(key, message, "sha256")[:20])[:26]
 
 

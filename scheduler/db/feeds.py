@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, or_, select, update
 
+from scheduler.db import rows
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -103,8 +104,8 @@ def put_entries(db: Connection, meeting_id: int, zone: str, made_by: str, conten
 def add_entries(db: Connection, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
     """The same of a meeting that has none yet."""
     same = {"meeting_id": meeting_id, "zone": zone, "made_by": made_by}
-    rows = [{**same, "language": language, "content": content} for language, content in contents.items()]
-    db.execute(insert(t.calendar_entries), rows)
+    found = [{**same, "language": language, "content": content} for language, content in contents.items()]
+    rows.add(db, t.calendar_entries, found)
 
 
 def stamp(db: Connection, cities: Iterable[str], now: datetime) -> None:

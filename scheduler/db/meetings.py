@@ -16,6 +16,7 @@ from scheduler.core.errors import RoomTaken
 from scheduler.core.itip import Answer
 from scheduler.core.meeting import Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
+from scheduler.db import rows
 from scheduler.db import tables as t
 
 
@@ -210,7 +211,7 @@ def taking(room: str) -> Iterator[None]:
 
 def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
     """A new meeting."""
-    db.execute(insert(t.meetings), {"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)})
+    rows.add(db, t.meetings, [{"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)}])
     _add_participations(db, meeting)
     _add_booking(db, meeting, directory)
     _add_invitations(db, meeting.id, enumerate(meeting.invitations), hashes)
@@ -243,8 +244,11 @@ def _columns(meeting: Meeting) -> dict[str, Any]:
 
 
 def _add_participations(db: Connection, meeting: Meeting) -> None:
-    rows = [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)]
-    db.execute(insert(t.participations), rows)
+    rows.add(
+        db,
+        t.participations,
+        [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)],
+    )
 
 
 def _add_booking(db: Connection, meeting: Meeting, directory: Directory) -> None:
@@ -277,13 +281,12 @@ def _save_invitations(db: Connection, meeting: Meeting, before: Mapping[str, Inv
 def _add_invitations(
     db: Connection, meeting_id: int, added: Iterable[tuple[int, Invitation]], hashes: HashesOf
 ) -> None:
-    rows = []
+    found = []
     for position, invitation in added:
         reply_hash, link_hash = hashes(invitation)
         own = {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
-        rows.append(_invitation_columns(position, invitation) | own)
-    if rows:
-        db.execute(insert(t.invitations), rows)
+        found.append(_invitation_columns(position, invitation) | own)
+    rows.add(db, t.invitations, found)
 
 
 def _invitation_columns(position: int, invitation: Invitation) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
+from scheduler.db import rows
 from scheduler.db import tables as t
 
 LEASE = timedelta(minutes=5)  # longer than the slowest hand-over: its network time-outs end before
@@ -88,7 +89,7 @@ def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
 
 def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
     """Adds mail of invitations that had none before."""
-    rows = [
+    mails = [
         {
             "kind": e.kind,
             "recipient": e.recipient,
@@ -112,8 +113,7 @@ def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
         }
         for e in entries
     ]
-    if rows:
-        db.execute(insert(t.outbox), rows)
+    rows.add(db, t.outbox, mails)
 
 
 def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:
