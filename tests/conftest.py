@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db import engine
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
+from scheduler.mail import compose
 from tests import databases as made_for_tests
 from tests import letter_box, postgres
 from tests.databases import Databases
@@ -108,6 +110,15 @@ def compiled_routes() -> Iterator[None]:
     Rule._compile_builder = once  # type: ignore[method-assign]
     yield
     Rule._compile_builder = given  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def proved_once() -> Iterator[None]:
+    """Each application and each worker proves its mail library before it begins; here they all have the same one."""
+    given = compose.self_test
+    compose.self_test = cache(given)
+    yield
+    compose.self_test = given
 
 
 @pytest.fixture(scope="session", autouse=True)

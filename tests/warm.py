@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from pathlib import Path
 
@@ -19,4 +20,7 @@ with tempfile.TemporaryDirectory() as folder:
     admin.load_example(house.desk)
     house.book()
     create_app(desk=house.desk).test_client().get("/sign-in", base_url=Settings().server.base_url)
+    assert store.is_current()
     store.close()
+gc.collect()
+gc.freeze()  # or each process would copy what it only looks through for garbage

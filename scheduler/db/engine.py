@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,6 @@ class Store:
     def is_current(self) -> bool:
         """Whether the schema is there and of this version; a file that is no database is not."""
         from alembic.runtime.migration import MigrationContext
-        from alembic.script import ScriptDirectory
 
         try:
             with self._reader.connect() as connection:
@@ -105,7 +105,7 @@ class Store:
             if busy := _of_the_moment(error):
                 raise busy from error
             return False
-        return set(present) == set(ScriptDirectory(str(paths.MIGRATIONS)).get_heads())
+        return set(present) == _heads()
 
     def upgrade(self) -> None:
         """Create the schema or bring it to this version, each step in a transaction of its own."""
@@ -125,6 +125,14 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@cache
+def _heads() -> frozenset[str]:
+    """The version of the schema that this program works with."""
+    from alembic.script import ScriptDirectory
+
+    return frozenset(ScriptDirectory(str(paths.MIGRATIONS)).get_heads())
 
 
 # --- what goes wrong

@@ -118,41 +118,67 @@ def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
 
 def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:
     """Older unsent rows of an invitation are overtaken by its newest; one that is being sent is left to its worker."""
-    o, newer = t.outbox.c, t.outbox.alias("newer")
-    overtaken = exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
-    unsent = and_(o.state.in_(("queued", "held")), o.invitation_id.is_not(None), free(now))
-    statement = update(t.outbox).where(unsent, overtaken)
+    statement = _OVERTAKEN
     if invitation_ids is not None:
-        statement = statement.where(o.invitation_id.in_(invitation_ids))
-    db.execute(statement.values(state="superseded", finished_at=now))
+        statement = statement.where(t.outbox.c.invitation_id.in_(invitation_ids))
+    db.execute(statement, _at(now))
 
 
 def free(now: datetime) -> Any:
     """Nobody is sending it."""
-    o = t.outbox.c
-    return or_(o.lease == "", o.lease_until <= now, o.lease_until > now + LATEST_LEASE)
+    return _free(now, now + LATEST_LEASE)
 
 
 def due(now: datetime) -> Any:
     """It waits, and its time has come: at once for one that was never tried, whatever clock its writer had."""
+    return _due(now, now + LATEST_LEASE, now + LATEST_TRY)
+
+
+def _free(now: Any, latest: Any) -> Any:
     o = t.outbox.c
-    in_time = or_(o.attempts == 0, o.next_attempt_at <= now, o.next_attempt_at > now + LATEST_TRY)
-    return and_(o.state == "queued", in_time, free(now))
+    return or_(o.lease == "", o.lease_until <= now, o.lease_until > latest)
+
+
+def _due(now: Any, latest_lease: Any, latest_try: Any) -> Any:
+    o = t.outbox.c
+    in_time = or_(o.attempts == 0, o.next_attempt_at <= now, o.next_attempt_at > latest_try)
+    return and_(o.state == "queued", in_time, _free(now, latest_lease))
+
+
+# Built once: workers ask for these all day long, and building them takes longer than the database's answer.
+_NOW, _LATEST_LEASE, _LATEST_TRY = (bindparam(name, type_=t.Instant()) for name in ("now", "lease_by", "try_by"))
+
+
+def _at(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "lease_by": now + LATEST_LEASE, "try_by": now + LATEST_TRY}
+
+
+def _overtaken() -> Any:
+    o, newer = t.outbox.c, t.outbox.alias("newer")
+    by_newer = exists().where(newer.c.invitation_id == o.invitation_id, newer.c.id > o.id)
+    unsent = and_(o.state.in_(("queued", "held")), o.invitation_id.is_not(None), _free(_NOW, _LATEST_LEASE))
+    return update(t.outbox).where(unsent, by_newer).values(state="superseded", finished_at=_NOW)
+
+
+def _next() -> Any:
+    o, older = t.outbox.c, t.outbox.alias("older")
+    first = ~exists().where(older.c.invitation_id == o.invitation_id, older.c.id < o.id, older.c.state == "queued")
+    wanted = select(t.outbox).where(_due(_NOW, _LATEST_LEASE, _LATEST_TRY), first)
+    return wanted.order_by(o.next_attempt_at, o.id).limit(1)
+
+
+_OVERTAKEN, _NEXT = _overtaken(), _next()
 
 
 def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
-    """The next mail that is due, claimed under `lease`; None when there is none."""
+    """The next mail that is due, claimed under `lease`; None when there is none. Whoever writes is alone."""
     _supersede(db, now)
-    o, older = t.outbox.c, t.outbox.alias("older")
-    first = ~exists().where(older.c.invitation_id == o.invitation_id, older.c.id < o.id, older.c.state == "queued")
-    next_ = and_(due(now), first)
-    row = db.execute(select(t.outbox).where(next_).order_by(o.next_attempt_at, o.id).limit(1)).one_or_none()
+    row = db.execute(_NEXT, _at(now)).one_or_none()
     if row is None:
         return None
     values = {"lease": lease, "lease_until": now + LEASE, "attempts": row.attempts + 1}
     values["perhaps_left"] = row.perhaps_left or row.lease != ""  # whoever had it died at an unknown step
-    if not db.execute(update(t.outbox).where(o.id == row.id, next_).values(**values)).rowcount:
-        return None
+    db.execute(update(t.outbox).where(t.outbox.c.id == row.id).values(**values))
     return Claimed(
         row.id, row.kind, row.recipient, row.envelope_from, row.content, row.attempts + 1, row.created_at,
         row.meeting_id, row.invitation_id,

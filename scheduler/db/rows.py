@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
 
 Bound = Callable[[Any], Any]  # a value as the driver takes it
 
-_MARKS = {"qmark": "?", "pyformat": "%s"}
+_AT_ONCE = 50  # rows
 
 
 def add(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -22,16 +23,25 @@ def add(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None
     if not rows:
         return
     names = tuple(rows[0])
-    statement, bound = _insert(table, names, db.dialect)
+    bound = _bound(table, names, db.dialect)
     values = [
         tuple([bind(row[name]) if bind else row[name] for name, bind in zip(names, bound, strict=True)]) for row in rows
     ]
-    db.exec_driver_sql(statement, values if len(values) > 1 else values[0])
+    if db.dialect.name == "sqlite":
+        db.exec_driver_sql(_insert(table, names, "?", 1), values)
+        return
+    for first in range(0, len(values), _AT_ONCE):  # to PostgreSQL each row by itself would be a statement of its own
+        together = values[first : first + _AT_ONCE]
+        db.exec_driver_sql(_insert(table, names, "%s", len(together)), tuple(chain.from_iterable(together)))
 
 
 @lru_cache(maxsize=256)
-def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[Bound | None, ...]]:
-    bound = tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names)
-    quoted = ", ".join(map(dialect.identifier_preparer.quote, names))
-    marks = ", ".join([_MARKS[dialect.paramstyle]] * len(names))
-    return f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})", bound
+def _bound(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[Bound | None, ...]:
+    return tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names)
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, names: tuple[str, ...], mark: str, count: int) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    row = f"({', '.join([mark] * len(names))})"
+    return f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * count)}"
