@@ -180,6 +180,8 @@ def tries(stage: Scene, folder: Path) -> Iterator[tuple[int, Scene]]:
             shutil.copy(stage.copy, copy)
         yield number, replace(stage, house=House(desk, clock), copy=copy)
         desk.store.close()
+        databases.discard(settings)
+        copy.unlink(missing_ok=True)
 
 
 # --- what people ask for
