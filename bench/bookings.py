@@ -32,7 +32,7 @@ from scheduler.db.engine import Store
 SEED = 20270111
 CLIENTS = 8
 ROUNDS, SECONDS = 4, 2.0  # in turns with the ceiling, so that whatever else the machine does disturbs both alike
-LEAST_PER_SECOND, MOST_P99 = 150.0, 60.0
+LEAST_PER_SECOND, MOST_P99 = 150.0, 60.0  # the second on SQLite
 ROWS = Table("bench_rows", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text, nullable=False))
 
 
@@ -56,7 +56,7 @@ def main(url: str = SQLITE) -> int:
             stored = [db.scalar(select(func.count()).select_from(table)) for table in (t.meetings, t.outbox)]
         assert stored == [asked[0].answered, asked[0].answered * 4], (stored, asked[0].answered)
         desk.store.close()
-    return _show(*asked)
+    return _show(*asked, most_p99=MOST_P99 if desk.store.file else None)
 
 
 def _analyse(store: Store) -> None:
@@ -65,12 +65,12 @@ def _analyse(store: Store) -> None:
         db.exec_driver_sql("VACUUM ANALYZE")
 
 
-def _show(ours: _Asked, ceiling: _Asked) -> int:
-    missed = ours.per_second < LEAST_PER_SECOND or ours.p99 > MOST_P99
+def _show(ours: _Asked, ceiling: _Asked, most_p99: float | None) -> int:
+    missed = ours.per_second < LEAST_PER_SECOND or (most_p99 is not None and ours.p99 > most_p99)
     print(f"{'bookings':>10} {'per second':>11} {'target':>7} {'ceiling':>8} {'of it':>6}"
           f" {'p99 ms':>7} {'target':>7} {'ceiling':>8} {'median ms':>10}")  # fmt: skip
     print(f"{ours.answered:>10,} {ours.per_second:>11.0f} {LEAST_PER_SECOND:>7.0f} {ceiling.per_second:>8.0f}"
-          f" {ours.per_second / ceiling.per_second:>6.0%} {ours.p99:>7.0f} {MOST_P99:>7.0f} {ceiling.p99:>8.1f}"
+          f" {ours.per_second / ceiling.per_second:>6.0%} {ours.p99:>7.0f} {most_p99 or '-':>7} {ceiling.p99:>8.1f}"
           f" {median(ours.milliseconds):>10.1f}{'  MISSED' if missed else ''}")  # fmt: skip
     return int(missed)
 
