@@ -21,13 +21,11 @@ from werkzeug.routing import Rule
 from scheduler import passwords, tokens
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.db import engine
-from scheduler.db.engine import Store
-from scheduler.desk import Desk
 from scheduler.mail import compose
 from tests import databases as made_for_tests
 from tests import letter_box, postgres
 from tests.databases import Databases
-from tests.house import Clock, House
+from tests.house import Clock, House, desk_of
 
 # Each test has files of its own, and most of them a database that waits for the disk at every commit.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", postgres.memory() or tempfile.gettempdir())
@@ -82,9 +80,9 @@ def settings(tmp_path: Path, databases: Databases) -> Settings:
 @pytest.fixture
 def house(settings: Settings) -> Iterator[House]:
     clock = Clock()
-    store = Store(settings.database.url)
-    yield House(Desk(settings, store, tokens.read_key(settings.server.secret_key_file), clock), clock)
-    store.close()
+    desk = desk_of(settings, clock)
+    yield House(desk, clock)
+    desk.store.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -57,11 +57,12 @@ def test_what_is_put_off_leaves_later(town: House, office: PostOffice, reply: st
     pauses = _put_off(town, office, reply, GIVE_UP / 10)
     assert len(set(pauses)) == len(pauses) > 5  # none is like another
     assert pauses[-1] > 4 * pauses[0]
+    assert len({arrival.sha256 for arrival in office.turned_away}) == 1
 
 
 def test_what_is_put_off_for_five_days_is_given_up(town: House, office: PostOffice) -> None:
     """J02."""
-    _put_off(town, office, FOR_NOW[0], GIVE_UP)
+    assert len(set(_put_off(town, office, FOR_NOW[0], GIVE_UP))) > 20
     once(town)
     (row,) = town.outbox(recipient=BAT.email)
     assert row.state == "refused"

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from scheduler import access, tokens
+from scheduler import access
 from scheduler.config import Settings
-from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests.house import desk_of
 
 NOW = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 HOST = "international@gwangjin.example"
@@ -52,9 +52,9 @@ class Browser:
 
 @pytest.fixture
 def desk(settings: Settings) -> Iterator[Desk]:
-    store = Store(settings.database.url)
-    yield Desk(settings, store, tokens.read_key(settings.server.secret_key_file), lambda: NOW)
-    store.close()
+    desk = desk_of(settings, lambda: NOW)
+    yield desk
+    desk.store.close()
 
 
 @pytest.fixture

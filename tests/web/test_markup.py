@@ -24,10 +24,9 @@ from scheduler.core.errors import Invalid
 from scheduler.core.judging import COMMENT_LIMIT
 from scheduler.core.words import LANGUAGES, Wording
 from scheduler.db import tables as t
-from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from tests.databases import Databases
-from tests.house import AYLIN, BAT, JOHN, KIM, START, Clock, House, parsed
+from tests.house import AYLIN, BAT, JOHN, KIM, START, Clock, House, desk_of, parsed
 
 from . import test_roles as roles
 from .payloads import ALL, LINKS, PAYLOADS, Skeleton, raw_in
@@ -47,14 +46,13 @@ TEXTS = {
 
 def city_hall(folder: Path, databases: Databases) -> tuple[House, Stage]:
     """A meeting with mail out and in, and everybody signed in."""
-    tokens.make_key(folder / "secret.key")
     settings = Settings(
         server=Server(secret_key_file=folder / "secret.key"),
         database=Database(url=databases.example(folder)),
         mail=Mail(smtp_url=f"mailbox:{folder / 'mail'}", from_address="meet@cities.example"),
     )
     clock = Clock()
-    house = House(Desk(settings, Store(settings.database.url), tokens.read_key(folder / "secret.key"), clock), clock)
+    house = House(desk_of(settings, clock), clock)
     return house, roles._prepared(house)
 
 
@@ -165,7 +163,8 @@ def test_the_texts_are_there(twins: Twins) -> None:
     """C01: else the test above would prove nothing."""
     escaped = "&lt;img src=x onerror=alert(3)&gt;"
     with_texts = [page for page, html in twins.hostile.items() if escaped in html]
-    assert len(with_texts) > len(twins.hostile) * 0.65
+    others = [page for page in twins.hostile if "/sign-in" not in page]  # pages of passwords hold texts of nobody
+    assert len(with_texts) > len(others) * 0.7
     for name in ("/i/<token>", "/review", "/meetings/<meeting_id>", "/meetings/<cancelled_id>", "/cities/<slug>", "/"):
         assert f"ko host {name}" in with_texts, name
     assert [page for page in with_texts if page.startswith("mail ")]

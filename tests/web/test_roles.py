@@ -147,18 +147,16 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, module_databases: Databases) -> Iterator[Stage]:
     from scheduler.config import Database, Mail, Server, Settings
-    from scheduler.db.engine import Store
-    from tests.house import Clock
+    from tests.house import Clock, desk_of
 
     folder = tmp_path_factory.mktemp("roles")
-    tokens.make_key(folder / "secret.key")
     settings = Settings(
         server=Server(secret_key_file=folder / "secret.key"),
         database=Database(url=module_databases.example(folder)),
         mail=Mail(smtp_url=f"mailbox:{folder / 'mail'}", from_address="meet@cities.example"),
     )
     clock = Clock()
-    desk = Desk(settings, Store(settings.database.url), tokens.read_key(folder / "secret.key"), clock)
+    desk = desk_of(settings, clock)
     yield _prepared(House(desk, clock))
     desk.store.close()
 
