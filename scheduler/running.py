@@ -7,6 +7,7 @@ SIGTERM, and starts it again should it die.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import subprocess
@@ -110,6 +111,7 @@ def _bound(desk: Desk, host: str, port: int) -> Any:
 
 def _run(server: Any, beside: Any) -> None:
     """Serves until Ctrl-C or SIGTERM."""
+    gc.freeze()  # as `scheduler.web` does where another server calls it
     with beside:
         try:
             server.run()

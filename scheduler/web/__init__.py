@@ -7,6 +7,8 @@ action, and responds. Everything that is true of every page (who asks, in which 
 
 from __future__ import annotations
 
+import gc
+
 from flask import Flask
 from flask.templating import Environment
 from jinja2 import StrictUndefined
@@ -78,6 +80,7 @@ class _Application(Flask):
 
 def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Flask:
     """The application for `desk`, else for the settings given or found (see `config.load`)."""
+    served = desk is None  # by a WSGI server, in a process that does nothing else
     if desk is None:
         desk = Desk.open(settings or config.load())
         logs.to_stderr_by_default()  # a WSGI server has called us, and asks nobody how to log
@@ -98,6 +101,8 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> Fl
     failures.introduce(app)
     for module in BLUEPRINTS:
         app.register_blueprint(module.blueprint)
+    if served:
+        gc.freeze()  # what was loaded stays; looking through all of it for garbage made a request wait now and then
     return app
 
 
