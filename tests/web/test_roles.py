@@ -293,8 +293,9 @@ def untouched(stage: Stage) -> Iterator[Callable[[], None]]:
     before, digests = stage.at_first
 
     def bring_back() -> None:
-        if databases.fingerprint(stage.desk.store) != digests:
-            databases.bring_back(stage.desk.store, before)
+        now = databases.fingerprint(stage.desk.store)
+        if changed := {name: before[name] for name, digest in digests.items() if now[name] != digest}:
+            databases.bring_back(stage.desk.store, changed)
 
     yield bring_back
     bring_back()
