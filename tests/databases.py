@@ -248,14 +248,22 @@ def empty_the_journal(store: Store) -> None:
 
 # --- what a database holds
 
+_TABLES = t.metadata.sorted_tables  # found anew at each asking
 OF_THE_MOMENT = ("heartbeats", "counters", "mailboxes")
 
 
 def contents(store: Store, *, without: tuple[str, ...] = ()) -> Contents:
-    """All rows by table, in an order that depends on nothing but them."""
+    """All rows by table, in an order that depends on nothing but them; whoever changes them changes a copy."""
+    mark = _mark(store)
+    known = _contents.get(store)
+    if known is None or known[0] != mark:
+        known = _contents[store] = mark, _rows(store)
+    return {name: rows for name, rows in known[1].items() if name not in without}
+
+
+def _rows(store: Store) -> Contents:
     with store.read() as db:
-        tables = [table for table in t.metadata.sorted_tables if table.name not in without]
-        rows = {table.name: [dict(row) for row in db.execute(table.select()).mappings()] for table in tables}
+        rows = {table.name: [dict(row) for row in db.execute(table.select()).mappings()] for table in _TABLES}
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
@@ -268,7 +276,9 @@ def fingerprint(store: Store, *, without: tuple[str, ...] = ()) -> dict[str, str
     return {name: digest for name, digest in known[1].items() if name not in without}
 
 
-_digests = WeakKeyDictionary[Store, tuple[object, dict[str, str]]]()  # by the mark under which they were read
+# By the mark under which they were read.
+_contents = WeakKeyDictionary[Store, tuple[object, Contents]]()
+_digests = WeakKeyDictionary[Store, tuple[object, dict[str, str]]]()
 _observers = WeakKeyDictionary[Store, tuple[int, sqlite3.Connection]]()
 
 
@@ -289,14 +299,14 @@ def _digested(store: Store) -> dict[str, str]:
     with store.read() as db:
         rows = {
             table.name: sorted(map(repr, map(tuple, db.exec_driver_sql(f"SELECT * FROM {table.name}"))))
-            for table in t.metadata.sorted_tables
+            for table in _TABLES
         }
     return {name: hashlib.sha256("\n".join(found).encode()).hexdigest() for name, found in rows.items()}
 
 
 def bring_back(store: Store, before: Contents) -> None:
     """Makes the tables in `before` hold exactly these rows; the other ones refer to the same rows as they did."""
-    tables = [table for table in t.metadata.sorted_tables if table.name in before]
+    tables = [table for table in _TABLES if table.name in before]
     with store.write() as db:
         db.exec_driver_sql(
             "PRAGMA defer_foreign_keys = ON" if store.file else "SET LOCAL session_replication_role = replica"

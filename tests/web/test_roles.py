@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from scheduler import access, admin, feeds, mailbox, reviews, tokens
 from scheduler.core.meeting import Meeting
@@ -27,7 +28,7 @@ from tests.passwords import owner
 
 from .conftest import PROPOSAL
 
-BASE = "http://127.0.0.1:8000"
+BASE, COOKIE = "http://127.0.0.1:8000", "form"
 API = "/api/v1"
 ROLES = ("anonymous", "contact", "host", "partner", "stranger", "operator")
 EMAILS = {
@@ -138,6 +139,7 @@ class Stage:
     cookies: dict[str, str]
     bearers: dict[str, str]
     at_first: tuple[Contents, dict[str, str]]  # all rows of the database, and a digest of each table
+    pages: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # see `_form_token`
 
     def contents(self) -> dict[str, str]:
         """A digest of each table, but for signs of life, counters, and when a session was last used."""
@@ -274,13 +276,22 @@ def ask(
     if role in stage.cookies:
         client.set_cookie(cookie, stage.cookies[role], domain="127.0.0.1")
     if method != "GET":
-        page = client.get(
-            "/settings" if role in ("host", "partner", "stranger", "operator") else "/sign-in", base_url=BASE
-        )
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-        assert token
-        sent = {**sent, "data": {**sent.get("data", {}), "csrf_token": token[1]}}
+        sent = {**sent, "data": {**sent.get("data", {}), "csrf_token": _form_token(stage, client, role, cookie)}}
     return client.open(path_of(stage, rule), method=method, base_url=BASE, buffered=True, **sent)
+
+
+def _form_token(stage: Stage, client: FlaskClient, role: str, cookie: str) -> str:
+    """That of a page that the role opened before; the cookie of the page comes with it."""
+    if (role, cookie) not in stage.pages:
+        signed_in = role in ("host", "partner", "stranger", "operator")
+        page = client.get("/settings" if signed_in else "/sign-in", base_url=BASE)
+        token, own = re.search(r'name="csrf_token" value="([^"]+)"', page.text), client.get_cookie(COOKIE, "127.0.0.1")
+        assert token
+        assert own
+        stage.pages[role, cookie] = own.value, token[1]
+    own_cookie, token_of_page = stage.pages[role, cookie]
+    client.set_cookie(COOKIE, own_cookie, domain="127.0.0.1")
+    return token_of_page
 
 
 def said(answer: Any) -> str:
