@@ -29,6 +29,7 @@ from tests.house import Clock
 
 KINDS = ("sqlite", "postgresql")
 LARGEST = 30_000_000  # bytes of a database that is used again
+CLEANER = "cleaner"
 Contents = dict[str, list[dict[str, Any]]]
 
 
@@ -88,6 +89,7 @@ class Postgresql(Databases):
         self._bring_back = self._kept()
         self._clean: list[str] = []
         self._used: set[str] = set()
+        self._cleaners: dict[str, psycopg.Connection] = {}
 
     def empty(self, folder: Path) -> str:
         return self.server.url(self._new())
@@ -106,11 +108,13 @@ class Postgresql(Databases):
                 self._clean.append(name)
             else:
                 self._ask(f"DROP DATABASE {name} WITH (FORCE)")
+                if cleaner := self._cleaners.pop(name, None):
+                    cleaner.close()
         self._used -= names
 
     def close(self) -> None:
-        if self._admin:
-            self._admin.close()
+        for connection in filter(None, (self._admin, *self._cleaners.values())):
+            connection.close()
 
     def _kept(self) -> str:
         """Keeps the rows of the example; gives the statements that bring them back, whatever was done to them."""
@@ -129,13 +133,26 @@ class Postgresql(Databases):
     def _cleaned(self, name: str) -> bool:
         """Whether the database is as new again."""
         try:
-            with psycopg.connect(self.server.url(name), autocommit=True) as connection:
-                self._end_others(connection, name)
-                connection.execute(self._bring_back)  # type: ignore[call-overload]
-                found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            connection = self._cleaner(name)
+            self._end_others(connection, name)
+            connection.execute(self._bring_back)  # type: ignore[call-overload]
+            found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         except psycopg.Error:  # a test took the tables away
             return False
         return found is not None and found[0] < LARGEST  # deleted rows still take their place, and copies of it too
+
+    def _cleaner(self, name: str) -> psycopg.Connection:
+        """A connection that stays, unless a test ended it: one that begins knows nothing of the tables yet."""
+        if name not in self._cleaners or self._cleaners[name].closed:
+            self._cleaners[name] = psycopg.connect(self.server.url(name), autocommit=True, application_name=CLEANER)
+        connection = self._cleaners[name]
+        try:
+            connection.execute("RESET session_replication_role")
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+            return self._cleaner(name)
+        return connection
 
     def _end_others(self, connection: psycopg.Connection, name: str) -> None:
         """Ends what a test left open. PostgreSQL's own waiting for that takes a tenth of a second at least."""
@@ -193,6 +210,8 @@ def copied(settings: Settings, folder: Path) -> Settings:
     else:
         copy = make_url(url).set(database=name).render_as_string(hide_password=False)
         with psycopg.connect(_beside(url), autocommit=True) as connection:
+            cleaners = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+            connection.execute(cleaners, (CLEANER,))
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database} STRATEGY FILE_COPY")  # type: ignore[call-overload]
     return settings.model_copy(update={"database": settings.database.model_copy(update={"url": copy})})
 
