@@ -190,6 +190,7 @@ def slots(given: argparse.Namespace) -> int:
         "duration_minutes": given.duration,
         "limit": given.limit,
         "people": list(given.people),
+        "optional": list(given.optional),
     }
     found = suggestions.suggest(desk, bodies.as_wanted(bodies.read(bodies.SlotsBody, asked)))
     body = representations.represent_suggestions(found, desk.directory(), "en", suggestions.data_versions())

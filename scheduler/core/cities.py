@@ -3,8 +3,8 @@
 Office hours are local intervals of a weekday in minutes after local midnight, half-open [start, end); the gap between
 two intervals is lunch. Whatever is "a day" here is a local day of one city.
 
-Stretch hours are early and late hours that a city allows at a price: minutes outside its office hours, times its weight.
-What is in neither office nor stretch hours is never allowed.
+Stretch hours are early and late hours that a city allows at a price: the minutes outside its office hours, times its
+weight. What is in neither office nor stretch hours is never allowed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class City:
     hours: WeeklyHours
     municipal: tuple[Closure, ...] = ()  # the city's own closures
     reopened: frozenset[date] = frozenset()  # public holidays on which the city works all the same
-    profile: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))  # facts to show, by key
+    # Facts to show, by key; they take no part in the hash, which a mapping has none of.
+    profile: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     seasons: tuple[Season, ...] = ()  # the first that covers a day has its office hours
     stretch: WeeklyHours = NO_HOURS
     weight: int = 1  # price of a minute outside office hours, 1 to 9
