@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from scheduler import i18n, public_holidays
+from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City
 from scheduler.core.hours import closed_days
 from scheduler.core.slots import closure_years, find_slots
@@ -32,7 +33,7 @@ def suggest(since, until=None, cities=THREE, now=datetime(2025, 12, 1, tzinfo=UT
     until = until or since
     years = closure_years(since, until)
     closures = {city.slug: closed_days(city, public_holidays.closures(city.country, years)) for city in cities}
-    return find_slots(cities, closures, since, until, 60, now=now)
+    return find_slots([Calendar.of(city, closures[city.slug], years) for city in cities], since, until, 60, now=now)
 
 
 def told(found, language="en"):

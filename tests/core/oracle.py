@@ -8,7 +8,8 @@ from __future__ import annotations
 import zoneinfo
 from bisect import bisect_left
 from datetime import UTC, datetime, time, timedelta
-from functools import cache
+from functools import cache, reduce
+from operator import and_
 
 zoneinfo.reset_tzpath(to=())
 
@@ -118,11 +119,13 @@ def office_week(town, day):
 
 
 def either(left, right):
-    return bytearray(a | b for a, b in zip(left, right, strict=True)) if any(right) else left
+    return bytearray((int.from_bytes(left) | int.from_bytes(right)).to_bytes(len(left)))
 
 
 def all_of(opened):
-    return bytearray(map(min, *opened)) if len(opened) > 1 else bytearray(*opened)
+    """The minutes at which all are open."""
+    size = len(next(iter(opened)))
+    return bytearray(reduce(and_, map(int.from_bytes, opened)).to_bytes(size))
 
 
 def days(since, until):
