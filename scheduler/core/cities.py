@@ -74,6 +74,8 @@ class City:
 
     def hours_of(self, day: date) -> WeeklyHours:
         """The office hours of the week as the season of the local `day` has them."""
+        if not self.seasons:
+            return self.hours
         return next((season.hours for season in self.seasons if season.covers(day)), self.hours)
 
 

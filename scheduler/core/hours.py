@@ -65,7 +65,14 @@ class Clock:
         return found
 
     def instant(self, wall: int) -> int:
-        return int(self.instants(np.array([wall]))[0])
+        """The same of one."""
+        since = None
+        for change, offset in zip([*self._changes, None], self._offsets, strict=True):
+            there = wall - offset
+            if change is None or there < change:
+                return there if since is None else max(there, since)
+            since = change
+        raise AssertionError("the last offset has no end")
 
     def midnight(self, day: date) -> int:
         """The moment at which `day` begins (not always at 00:00: summer time may skip midnight)."""

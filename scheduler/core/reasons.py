@@ -15,7 +15,7 @@ import numpy as np
 
 from scheduler.core import hours, spans
 from scheduler.core.calendars import Calendar
-from scheduler.core.cities import Closure
+from scheduler.core.cities import Closure, Minutes
 from scheduler.core.search import Search
 from scheduler.core.spans import Array, Bounds, Mask, Span, Spans
 from scheduler.core.words import NOTHING, Wording
@@ -51,6 +51,7 @@ class _Reasons:
         self._search = search
         self._open = search.open_starts()
         self._days = search.grid.days(self._open)
+        self._closings = [_Closings(calendar) for calendar in search.calendars]
         self._room = [_days_with_room(search, calendar) for calendar in search.calendars]
         self._blocked = dict(_blocked(search, self._open))
         self._longer: dict[str, Spans] = {}
@@ -72,11 +73,9 @@ class _Reasons:
 
     def _closed(self, number: int, window: Span) -> Iterator[tuple[str, str, Wording]]:
         """The closings of the cities that have no room for the meeting in the window, whatever the others do."""
-        for calendar, room in zip(self._search.calendars, self._room, strict=True):
-            if not room[number]:
-                closings = (found for day in _local_days(calendar, window) if (found := _closing(calendar, day)))
-                if closing := next(closings, None):
-                    yield calendar.city.slug, *closing
+        for calendar, room, closings in zip(self._search.calendars, self._room, self._closings, strict=True):
+            if not room[number] and (closing := closings.of(window)):
+                yield calendar.city.slug, *closing
 
     def _taken(self, there: slice) -> list[tuple[str | None, str]]:
         """Who or what takes the open starts of a day."""
@@ -134,24 +133,46 @@ def _blocked(search: Search, starts: Array) -> Iterator[tuple[str | None, Mask]]
         yield city, spans.overlaps(starts, search.length, bounds) > 0
 
 
-def _local_days(calendar: Calendar, span: Span) -> list[date]:
-    """The city's local days whose usual hours reach into `span`, the one with most of them first."""
-    shares = []
-    for day in calendar.clock.days(span):
-        opens, closes = (minutes * 60 for minutes in hours.usual_minutes(calendar.city, day))
-        midnight = hours.wall_midnight(day)
-        start, end = calendar.clock.instant(midnight + opens), calendar.clock.instant(midnight + closes)
-        shares.append((min(end, span[1]) - max(start, span[0]), day))
-    return [day for share, day in sorted(shares, key=lambda entry: -entry[0]) if share > 0]
+class _Closings:
+    """Why a city is closed, by its local day; each found out once."""
 
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._usual: dict[object, Minutes] = {}
+        self._found: dict[date, tuple[str, Wording] | None] = {}
 
-def _closing(calendar: Calendar, day: date) -> tuple[str, Wording] | None:
-    """Reason and name, if the city's hours of its local `day` are missing or cut."""
-    intervals = hours.open_minutes(calendar.city, day)
-    if not intervals:
-        return "weekend", NOTHING
-    closure = calendar.closures.get(day)
-    return (closure.kind, closure.name) if closure and closure.start < intervals[-1][1] else None
+    def of(self, window: Span) -> tuple[str, Wording] | None:
+        """The closing of the local day most of whose usual hours lie in the window, else of another one."""
+        return next((found for day in self._local_days(window) if (found := self._of_day(day))), None)
+
+    def _local_days(self, window: Span) -> list[date]:
+        """The city's local days whose usual hours reach into `window`, the one with most of them first."""
+        clock, shares = self._calendar.clock, []
+        for day in clock.days(window):
+            opens, closes = self._usual_minutes(day)
+            midnight = hours.wall_midnight(day)
+            start, end = clock.instant(midnight + opens * 60), clock.instant(midnight + closes * 60)
+            shares.append((min(end, window[1]) - max(start, window[0]), day))
+        return [day for share, day in sorted(shares, key=lambda entry: -entry[0]) if share > 0]
+
+    def _usual_minutes(self, day: date) -> Minutes:
+        season = day if self._calendar.city.seasons else None  # without any, all weeks are alike
+        if season not in self._usual:
+            self._usual[season] = hours.usual_minutes(self._calendar.city, day)
+        return self._usual[season]
+
+    def _of_day(self, day: date) -> tuple[str, Wording] | None:
+        """Reason and name, if the city's hours of its local `day` are missing or cut."""
+        if day not in self._found:
+            self._found[day] = self._closing(day)
+        return self._found[day]
+
+    def _closing(self, day: date) -> tuple[str, Wording] | None:
+        intervals = hours.open_minutes(self._calendar.city, day)
+        if not intervals:
+            return "weekend", NOTHING
+        closure = self._calendar.closures.get(day)
+        return (closure.kind, closure.name) if closure and closure.start < intervals[-1][1] else None
 
 
 def _partial_closure(calendar: Calendar, within: Span) -> Closure | None:

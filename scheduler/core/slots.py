@@ -94,7 +94,7 @@ def find_slots(
     search = Search.of(calendars, attendees, since, until, duration_minutes, step_minutes, moment)
     ranked = rank(search, search.free_starts(), borne or {}, limit)
     return Suggestions(
-        tuple(_slots(search, ranked)),
+        tuple(listed(search, ranked)),
         tuple(excluded(search, ranked.starts)),
         len(ranked.starts),
         () if len(ranked.starts) else tuple(compromises(search, (now + HORIZON).date())),
@@ -130,7 +130,8 @@ def _check(
         raise Invalid(*faults)
 
 
-def _slots(search: Search, ranked: Ranked) -> Iterator[Slot]:
+def listed(search: Search, ranked: Ranked) -> Iterator[Slot]:
+    """The chosen slots, best first."""
     length = timedelta(seconds=search.length)
     cities = [(calendar.city, calendar.clock.local, Hints(calendar)) for calendar in search.calendars]
     chosen = ranked.chosen
