@@ -77,6 +77,17 @@ def test_of_equal_prices_the_smaller_worst_burden_comes_first():
     assert told == [("09:00", 0), ("08:30", 30), ("09:30", 60), ("08:00", 60)]
 
 
+def test_a_worst_burden_counts_minutes_not_prices():
+    """At 08:30 a dear city bears half an hour, at 08:00 a cheap one a whole: the same price."""
+    dear = city("dear", "UTC", weekdays((540, 600)), stretch=weekdays((510, 540)), weight=2)
+    cheap = city("cheap", "UTC", weekdays((480, 540)), stretch=weekdays((540, 600)))
+    found = find([dear, cheap], step_minutes=30)
+    assert [(slot.start.strftime("%H:%M"), slot.costs) for slot in found.slots] == [
+        ("09:00", {"dear": 0, "cheap": 60}),
+        ("08:30", {"dear": 60, "cheap": 30}),
+    ]
+
+
 def test_optional_people_keep_no_slot_away_but_fewer_absent_come_first():
     found = find([GWANGJIN], step_minutes=60, attendees=[busy("gwangjin", MORNING, key="mayor", required=False)])
     assert [slot.absent for slot in found.slots] == [()] * 5 + [("mayor",)] * 3
@@ -95,6 +106,16 @@ def test_of_equal_slots_the_one_comes_first_that_burdens_who_bore_least():
     soonest, later = {"one": 60, "two": 0}, {"one": 0, "two": 60}
     for borne, first, second in (({}, soonest, later), ({"one": 120, "two": 60}, later, soonest)):
         assert [slot.costs for slot in find([one, two], step_minutes=60, borne=borne).slots] == [first, second]
+
+
+def test_who_bore_the_same_so_far_shares_evenly():
+    """At 10:00 two cities bear an hour, at 11:00 one an hour and two half an hour each."""
+    allowed = weekdays((600, 720))
+    afar = city("afar", "UTC", weekdays((0, 60)), stretch=allowed)
+    noon = city("noon", "UTC", weekdays((690, 720)), stretch=allowed)
+    forenoon = city("forenoon", "UTC", weekdays((600, 690)), stretch=allowed)
+    found = find([afar, noon, forenoon], step_minutes=60)
+    assert [(slot.start.hour, slot.cost) for slot in found.slots] == [(11, 120), (10, 120)]
 
 
 def test_the_best_are_spread_over_the_days_in_rounds():
