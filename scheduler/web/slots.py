@@ -49,6 +49,7 @@ def find(form: MeetingForm) -> Found | None:
                 duration_minutes=wanted.minutes,
                 limit=None,
                 people=wanted.emails,
+                optional=wanted.optional,
                 room=wanted.room,
             ),
         )
