@@ -91,7 +91,15 @@ def overlaps(instants: Array, length: int, taken: Sequence[Bounds]) -> Array:
     starts = np.concatenate([starts for starts, _ in taken])
     ends = np.concatenate([ends for _, ends in taken])
     size = len(instants) + 1
-    first = np.searchsorted(instants, starts - length, "right")
-    beyond = np.searchsorted(instants, ends)
+    first, beyond = _before(instants, starts - length + 1), _before(instants, ends)
     change = np.bincount(first, minlength=size) - np.bincount(beyond, minlength=size)
     return np.cumsum(change)[:-1]
+
+
+def _before(instants: Array, moments: Array) -> Array:
+    """How many of the `instants` are before each moment; by division where they are evenly spaced, as most grids are."""
+    steps = np.diff(instants)
+    if not len(steps) or (steps != steps[0]).any():
+        return np.searchsorted(instants, moments)
+    found: Array = np.clip((moments - instants[0] + steps[0] - 1) // steps[0], 0, len(instants))
+    return found
