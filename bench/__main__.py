@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import bookings, feeds, pages, rivals
+from bench import bookings, feeds, pages, rivals, slots
 from tests import postgres
 
 # As a city's own server would run, but for the memory: everything on the disk before it is said to be there.
@@ -14,6 +14,7 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on", "shared_
 
 def main() -> int:
     parts: list[Callable[[], int]] = [
+        slots.main,
         bookings.main,
         lambda: on_postgresql(bookings.main),
         rivals.main,

@@ -138,7 +138,8 @@ class SlotsBody(Body):
     until: Annotated[Day, Field(alias="to", description="Last local date of the first city, inclusive")]
     duration_minutes: Minutes
     limit: Annotated[int, Field(ge=1, le=MOST_SLOTS)] = 20
-    people: list[str] = []
+    people: Annotated[list[str], Field(description="E-mail addresses whose other meetings are busy time")] = []
+    optional: Annotated[list[str], Field(description="The same, but a slot may miss them: they are `absent`")] = []
     room: Code | None = None
     step_minutes: Annotated[int, WithJsonSchema({"type": "integer", "minimum": STEPS[0], "maximum": STEPS[1]})] = 15
 
@@ -250,6 +251,7 @@ def as_wanted(body: SlotsBody) -> Wanted:
         limit=body.limit,
         step_minutes=body.step_minutes,
         people=tuple(body.people),
+        optional=tuple(body.optional),
         room=body.room or "",
     )
 

@@ -130,6 +130,7 @@ def _planning(commands_: Any) -> None:
     slots.add_argument("--duration", type=_positive, required=True, metavar="MIN")
     slots.add_argument("--limit", type=_positive, default=20, metavar="N")
     slots.add_argument("--people", type=_names, default=(), metavar="A@X,B@Y")
+    slots.add_argument("--optional", type=_names, default=(), metavar="C@Z", help="people whom a slot may miss")
     slots.add_argument("--json", action="store_true")
     export = _command(commands_, "export", commands.export, "write an iCalendar file")
     what = export.add_mutually_exclusive_group(required=True)

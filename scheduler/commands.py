@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from scheduler import (
     access,
@@ -190,6 +191,7 @@ def slots(given: argparse.Namespace) -> int:
         "duration_minutes": given.duration,
         "limit": given.limit,
         "people": list(given.people),
+        "optional": list(given.optional),
     }
     found = suggestions.suggest(desk, bodies.as_wanted(bodies.read(bodies.SlotsBody, asked)))
     body = representations.represent_suggestions(found, desk.directory(), "en", suggestions.data_versions())
@@ -197,15 +199,16 @@ def slots(given: argparse.Namespace) -> int:
     return 0
 
 
-def _slot_lines(body: dict[str, list[dict[str, object]]]) -> Iterator[str]:
+def _slot_lines(body: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for slot in body["slots"]:
-        local = slot["local"]
-        assert isinstance(local, dict)
-        yield "  ".join(
-            [str(slot["start"]), *(f"{slug} {text[:16].replace('T', ' ')}" for slug, text in local.items())]
-        )
+        local = [f"{slug} {text[:16].replace('T', ' ')}" for slug, text in slot["local"].items()]
+        cost = [f"cost {slot['cost']}"] if slot["cost"] else []
+        yield "  ".join([slot["start"], *local, *cost, *slot["hints"], *(f"without {who}" for who in slot["absent"])])
     for excluded in body["excluded"]:
         yield f"{excluded['date']}  {excluded['reason']}  {excluded['city'] or '-'}  {excluded['name']}"
+    for given in body["compromises"]:
+        what = [str(given[key]) for key in ("city", "person", "minutes", "days") if given[key]]
+        yield f"{given['kind']} {' '.join(what)}: {given['slots']} slots from {given['first']}"
 
 
 def export(given: argparse.Namespace) -> int:

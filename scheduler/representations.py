@@ -17,9 +17,12 @@ from scheduler import i18n
 from scheduler.core import zones
 from scheduler.core.cities import City, Directory, Person, Room, WeeklyHours
 from scheduler.core.cities import Field as CooperationField
+from scheduler.core.compromises import Compromise
 from scheduler.core.errors import Invalid, SchedulerError, TooMany
+from scheduler.core.hints import CODES
 from scheduler.core.meeting import Invitation, Meeting
-from scheduler.core.slots import Excluded, Slot, Suggestions
+from scheduler.core.reasons import Excluded
+from scheduler.core.slots import Slot, Suggestions
 from scheduler.feeds import Listed
 from scheduler.meetings import Delivery
 from scheduler.operation import Trouble
@@ -94,7 +97,8 @@ class SlotAnswer(Answered):
     local: dict[str, LocalTime]
     cost: Annotated[int, Field(description="0: everybody within office hours; else weighted minutes")]
     costs: dict[str, int]
-    hints: list[str]
+    hints: Annotated[list[str], Field(description=f"CODE:CITY; CODE is {', '.join(CODES)}")]
+    absent: Annotated[list[str], Field(description="Addresses of optional people who are busy")]
 
 
 class ExcludedAnswer(Answered):
@@ -104,6 +108,20 @@ class ExcludedAnswer(Answered):
     name: str
 
 
+class CompromiseAnswer(Answered):
+    """One relaxation alone, and what it would give."""
+
+    kind: Annotated[str, Field(description="hours, optional, later, shorter")]
+    slots: Annotated[int, Field(description="How many slots it would give")]
+    first: Annotated[Utc, Field(description="The soonest of them")]
+    city: Annotated[str | None, Field(description="hours: whose")]
+    person: Annotated[str | None, Field(description="optional: the address")]
+    minutes: Annotated[
+        int | None, Field(description="hours: longer at the end, or negative: at the beginning; shorter: the length")
+    ]
+    days: Annotated[int | None, Field(description="later: by how many")]
+
+
 class DataAnswer(Answered):
     tz: str
     holidays: str
@@ -111,8 +129,10 @@ class DataAnswer(Answered):
 
 class SlotsAnswer(Answered):
     slots: list[SlotAnswer]
+    total: Annotated[int, Field(description="How many slots there are, of which the best are listed")]
     excluded: list[ExcludedAnswer]
-    compromises: list[SlotAnswer]
+    compromises: Annotated[list[CompromiseAnswer], Field(description="Only if there is no slot at all")]
+    unknown: Annotated[list[str], Field(description="Addresses of people whose calendar is not known well enough")]
     data: DataAnswer
 
 
@@ -292,8 +312,10 @@ def represent_suggestions(
     """The body of `POST /slots`."""
     return SlotsAnswer(
         slots=[_slot(s) for s in found.slots],
+        total=found.total,
         excluded=[_excluded(e, directory, language) for e in found.excluded],
-        compromises=[],
+        compromises=[_compromise(c) for c in found.compromises],
+        unknown=list(found.unknown),
         data=DataAnswer(tz=versions["tz"], holidays=versions["holidays"]),
     ).model_dump()
 
@@ -305,7 +327,8 @@ def _slot(slot: Slot) -> SlotAnswer:
         local={slug: moment.isoformat() for slug, moment in slot.local.items()},
         cost=slot.cost,
         costs=dict(slot.costs),
-        hints=list(slot.hints),
+        hints=[f"{hint.code}:{hint.city}" for hint in slot.hints],
+        absent=list(slot.absent),
     )
 
 
@@ -313,6 +336,18 @@ def _excluded(excluded: Excluded, directory: Directory, language: str) -> Exclud
     city = directory.city_name(excluded.city, language) if excluded.city else ""
     name = excluded.name.read_in(language) or i18n.text(language, f"words.reason.{excluded.reason}", city=city, name="")
     return ExcludedAnswer(date=excluded.day.isoformat(), city=excluded.city or None, reason=excluded.reason, name=name)
+
+
+def _compromise(compromise: Compromise) -> CompromiseAnswer:
+    return CompromiseAnswer(
+        kind=compromise.kind,
+        slots=compromise.slots,
+        first=utc(compromise.first),
+        city=compromise.city,
+        person=compromise.person,
+        minutes=compromise.minutes or None,
+        days=compromise.days or None,
+    )
 
 
 def represent_city(city: City, language: str) -> dict[str, Any]:

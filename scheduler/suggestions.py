@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 
 from scheduler import public_holidays
 from scheduler.core import hours, zones
+from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City, Closure, Directory
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import email_key
-from scheduler.core.slots import Suggestions, closure_years, find_slots
+from scheduler.core.search import Attendee
+from scheduler.core.slots import Suggestions, busy_spans, closure_years, find_slots
 from scheduler.db import directory as cities
 from scheduler.db import meetings
 from scheduler.desk import Desk
+
+# Busy time is loaded from so many days before the dates asked for until so many after: buffers, meetings that run into
+# the next day, and the week later that may be offered.
+_BEFORE, _AFTER = 2, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`since` and `until` are inclusive local dates of the first city. `limit` None: every slot.
 
-    `people` are addresses whose other meetings, and `room` a room whose other bookings, are busy time.
+    `people` are addresses whose other meetings, and `room` a room whose other bookings, are busy time. Those of the
+    `optional` people keep no slot away.
     """
 
     cities: tuple[str, ...]
@@ -31,6 +39,7 @@ class Wanted:
     limit: int | None = 20
     step_minutes: int = 15
     people: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     room: str = ""
     without: int = 0  # a meeting to leave out of the busy time: the one that is to be moved
 
@@ -42,32 +51,50 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
         chosen = _chosen(wanted, directory)
         taken = meetings.busy(
             db,
-            emails=[email_key(p) for p in wanted.people],
+            emails=[email_key(p) for p in (*wanted.people, *wanted.optional)],
             room=wanted.room,
-            since=datetime.combine(wanted.since, time(), UTC) - timedelta(days=min(2, _days_since_start(wanted.since))),
-            until=datetime.combine(wanted.until, time(), UTC) + timedelta(days=min(2, _days_to_end(wanted.until))),
+            since=_days_from(wanted.since, -_BEFORE),
+            until=_days_from(wanted.until, _AFTER),
             without=wanted.without,
         )
-    busy: dict[str, list[tuple[datetime, datetime]]] = {}
-    for slug, start, end in taken:
-        # Whoever is busy counts for their own city; somebody of a city that is not asked for, for the first one.
-        busy.setdefault(slug if slug in wanted.cities else wanted.cities[0], []).append((start, end))
+    years = closure_years(wanted.since, wanted.until)
     return find_slots(
-        chosen,
-        {city.slug: closed_days(city, wanted.since, wanted.until) for city in chosen},
+        [_calendar(city, tuple(_closed_days(city, years).values()), years) for city in chosen],
         wanted.since,
         wanted.until,
         wanted.duration_minutes,
         now=desk.now(),
         step_minutes=wanted.step_minutes,
         limit=wanted.limit,
-        busy=busy,
+        attendees=_attendees(wanted, taken),
     )
 
 
 def closed_days(city: City, since: date, until: date) -> dict[date, Closure]:
-    """The local days on which the city is closed, in the years of the range and a day around it."""
-    return hours.closed_days(city, public_holidays.closures(city.country, closure_years(since, until)))
+    """The local days on which the city is closed, in the years of the range and some days around it."""
+    return _closed_days(city, closure_years(since, until))
+
+
+def _closed_days(city: City, years: range) -> dict[date, Closure]:
+    return hours.closed_days(city, public_holidays.closures(city.country, years))
+
+
+@lru_cache(maxsize=256)
+def _calendar(city: City, closed: tuple[Closure, ...], years: range) -> Calendar:
+    """Kept, because every search in the same years asks for the same; a city or closure that changes is another."""
+    return Calendar.of(city, {closure.day: closure for closure in closed}, years)
+
+
+def _attendees(wanted: Wanted, taken: Iterable[tuple[str, str, datetime, datetime]]) -> list[Attendee]:
+    """Whoever is busy counts for their own city; somebody of a city that is not asked for, for the first one."""
+    busy: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
+    for key, slug, start, end in taken:
+        busy.setdefault((key, slug if slug in wanted.cities else wanted.cities[0]), []).append((start, end))
+    required = {wanted.room, *(email_key(person) for person in wanted.people)}
+    return [
+        Attendee(key, city, required=key in required, busy=busy_spans(intervals), room=key == wanted.room)
+        for (key, city), intervals in busy.items()
+    ]
 
 
 def data_versions() -> dict[str, str]:
@@ -89,9 +116,7 @@ def _chosen(wanted: Wanted, directory: Directory) -> Sequence[City]:
     return [directory.cities[slug] for slug in dict.fromkeys(wanted.cities)]
 
 
-def _days_since_start(day: date) -> int:
-    return (day - date.min).days
-
-
-def _days_to_end(day: date) -> int:
-    return (date.max - day).days
+def _days_from(day: date, days: int) -> datetime:
+    """Midnight UTC so many days after `day`, as far as there are days."""
+    ordinal = min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal())
+    return datetime.combine(date.fromordinal(ordinal), time(), UTC)

@@ -171,9 +171,12 @@ def test_cities_and_rooms_are_added(ready: Run, tmp_path: Path) -> None:
 def test_slots_are_printed_for_people_and_for_programs(ready: Run) -> None:
     asked = ["--cities", "gwangjin,ulaanbaatar,eregli", "--from", "2027-03-15", "--to", "2027-03-16", "--duration", 60]
     body = json.loads(ready("slots", *asked, "--limit", 2, "--json")[1])
-    assert [s["start"] for s in body["slots"]] == ["2027-03-15T05:30:00Z", "2027-03-15T05:45:00Z"]
-    assert set(body) == {"slots", "excluded", "compromises", "data"}
+    assert [s["start"] for s in body["slots"]] == ["2027-03-15T05:30:00Z", "2027-03-16T05:30:00Z"]
+    assert set(body) == {"slots", "total", "excluded", "compromises", "unknown", "data"}
     assert "gwangjin 2027-03-15 14:30  ulaanbaatar 2027-03-15 13:30" in ready("slots", *asked)[1]
+    longer = ready("slots", *asked[:-1], 225, "--limit", 1)[1].splitlines()  # fifteen minutes more than all have
+    assert "hours gwangjin 30: 4 slots from 2027-03-15T05:30:00Z" in longer
+    assert "shorter 210: 2 slots from 2027-03-15T05:30:00Z" in longer
     assert "/cities/0" in fault(ready("slots", *asked, "--cities", "atlantis"))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scheduler import i18n, paths, ways_in
+from scheduler.core.hints import CODES
 from scheduler.core.meeting import CHAIR, ROLES, STATUSES
 from scheduler.core.words import LANGUAGES
 from scheduler.example import PARTNERSHIP_KINDS, PERSON_ROLES
@@ -61,6 +62,8 @@ SETS = {
     "words.delivery": {"queued", "handed-over", "refused", "bounced", "superseded", "held", "dropped"},
     "words.channel": {"mail", "link", "telephone"},
     "words.reason": {"weekend", "holiday", "half-day", "municipal", "busy", "notice", "no-common-hours"},
+    "words.hint": set(CODES),
+    "words.compromise": {"hours-earlier", "hours-later", "optional", "later", "shorter"},
     "words.outcome": OUTCOMES,
     "words.partnership": set(PARTNERSHIP_KINDS),
     "words.weekday_short": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},

@@ -1,8 +1,7 @@
-"""When a city is open: its weekly office hours on its own clock, less its closures, as spans of time.
+"""When a city is open: its weekly hours on its own clock, less its closures, as spans of time.
 
-Everything is decided by the city's local day; only then does it become UTC. A span is half-open, in whole seconds
-since 1970-01-01T00:00Z, and a list of spans is sorted, disjoint and without touching neighbours, so that a meeting
-fits exactly where one span holds it. Integers and one table of offsets per city keep a year of days cheap.
+Everything is decided by the city's local day; only then does it become UTC. Integers and one table of offsets per
+clock keep years of days cheap: their bounds become instants all at once.
 
 A bound of office hours means the first moment at which the wall clock shows that time or a later one. So every bound
 has an instant: a time that summer time skips becomes the moment of the change, one that comes twice its first reading.
@@ -15,12 +14,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
-from itertools import pairwise
+
+import numpy as np
 
 from scheduler.core import zones
 from scheduler.core.cities import City, Closure, Minutes, WeeklyHours
+from scheduler.core.spans import Array, Mask, Span, Spans
 
-Span = tuple[int, int]  # [start, end) in seconds since 1970-01-01T00:00Z
 DAY_MINUTES = 24 * 60
 DAY_SECONDS = DAY_MINUTES * 60
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -45,7 +45,7 @@ class Clock:
 
     def __init__(self, zone: str, since: date, until: date) -> None:
         begin = datetime.combine(since, time(), UTC) - _MARGIN
-        end = datetime.combine(until, time(), UTC) + _MARGIN
+        end = datetime.combine(min(until, date.max - _MARGIN), time(), UTC) + _MARGIN
         self._offsets = [_seconds(zones.offset_at(begin, zone))]
         self._changes: list[int] = []
         for at, _, after, _ in zones.transitions(zone, begin + timedelta(seconds=1), end):
@@ -53,15 +53,26 @@ class Clock:
             self._offsets.append(_seconds(after))
         self._zones = [timezone(timedelta(seconds=offset)) for offset in self._offsets]
 
+    def instants(self, walls: Array) -> Array:
+        """The first moments at which this clock shows each wall time or later."""
+        found = walls - self._offsets[-1]
+        if self._changes:
+            found = np.maximum(found, self._changes[-1])
+        for index in reversed(range(len(self._changes))):
+            there = walls - self._offsets[index]
+            since_change = np.maximum(there, self._changes[index - 1]) if index else there
+            found = np.where(there < self._changes[index], since_change, found)
+        return found
+
     def instant(self, wall: int) -> int:
-        """The first moment at which this clock shows `wall` or later."""
-        begin = None
-        for change, offset in zip(self._changes, self._offsets, strict=False):
-            if wall - offset < change:
-                return wall - offset if begin is None else max(wall - offset, begin)
-            begin = change
-        last = wall - self._offsets[-1]
-        return last if begin is None else max(last, begin)
+        """The same of one."""
+        since = None
+        for change, offset in zip([*self._changes, None], self._offsets, strict=True):
+            there = wall - offset
+            if change is None or there < change:
+                return there if since is None else max(there, since)
+            since = change
+        raise AssertionError("the last offset has no end")
 
     def midnight(self, day: date) -> int:
         """The moment at which `day` begins (not always at 00:00: summer time may skip midnight)."""
@@ -69,9 +80,9 @@ class Clock:
 
     def stretches(self, span: Span) -> list[tuple[int, int, int]]:
         """`span` cut at the changes of offset: (start, end, offset in seconds)."""
-        start, end = span
-        cuts = [start, *(change for change in self._changes if start < change < end), end]
-        return [(a, b, self._offset(a)) for a, b in pairwise(cuts)]
+        cuts = [span[0], *(change for change in self._changes if span[0] < change < span[1]), span[1]]
+        offsets = [self._offsets[bisect_right(self._changes, cut)] for cut in cuts]
+        return list(zip(cuts, cuts[1:], offsets, strict=False))
 
     def local(self, instant: int) -> datetime:
         """`instant` on this clock, aware with the fixed offset then in force."""
@@ -81,9 +92,6 @@ class Clock:
         """The local dates that `span` touches."""
         first, last = self.local(span[0]).date().toordinal(), self.local(span[1] - 1).date().toordinal()
         return [date.fromordinal(n) for n in range(min(first, last), max(first, last) + 1)]
-
-    def _offset(self, instant: int) -> int:
-        return self._offsets[bisect_right(self._changes, instant)]
 
 
 def _seconds(offset: timedelta) -> int:
@@ -95,93 +103,87 @@ def wall_midnight(day: date) -> int:
     return (day.toordinal() - _EPOCH) * DAY_SECONDS
 
 
-@lru_cache(maxsize=256)
-def hours_by_weekday(weekly: WeeklyHours) -> WeeklyHours:
-    """Office hours as each local day sees them: sorted, merged, hours past midnight moved to the day they fall on."""
-    days = []
-    for weekday in range(7):
-        own = [(start, min(end, DAY_MINUTES)) for start, end in weekly[weekday]]
-        late = [(max(start, DAY_MINUTES) - DAY_MINUTES, end - DAY_MINUTES) for start, end in weekly[weekday - 1]]
-        days.append(tuple(merge(own + late)))
-    return tuple(days)
+def wall_midnights(since: date, until: date) -> Array:
+    """00:00 of each day from `since` to `until`, both included."""
+    return np.arange(wall_midnight(since), wall_midnight(until) + 1, DAY_SECONDS)
 
 
-def usual_hours(weekly: WeeklyHours) -> Minutes:
-    """From the earliest opening to the latest closing of the week's days, in minutes."""
-    hours = [interval for day in hours_by_weekday(weekly) for interval in day]
-    return min(start for start, _ in hours), max(end for _, end in hours)
+class Days:
+    """Local days `since` to `until` of one clock, both included, with the minute at which each closes."""
+
+    def __init__(self, closures: Mapping[date, Closure], since: date, until: date, clock: Clock) -> None:
+        self._before = since - timedelta(days=1)  # its late hours fall on the first day
+        self._midnights = wall_midnights(self._before, until)
+        self._closes = np.full(len(self._midnights), DAY_MINUTES)
+        for day, closure in closures.items():
+            if since <= day <= until:
+                self._closes[(day - self._before).days] = closure.start
+        self._closes[0] = 0
+        self._clock = clock
+
+    def spans(self, weeks: Iterable[tuple[WeeklyHours, Mask]]) -> Spans:
+        """When hours say open: those of each week on the days that its mask (as `everyday`) has, less the closures."""
+        starts, ends = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for weekly, applies in weeks:
+            for weekday, intervals in enumerate(weekly):
+                days = self._on(weekday, applies) if intervals else ()
+                for start, end in intervals:
+                    for over_night in (0, 1):  # hours past midnight belong to the day they fall on
+                        begin = max(start - over_night * DAY_MINUTES, 0)
+                        finish = min(end - over_night * DAY_MINUTES, DAY_MINUTES)
+                        if begin < finish:
+                            fallen = np.asarray(days, np.int64) + over_night
+                            fallen = fallen[fallen < len(self._midnights)]
+                            cut = np.minimum(finish, self._closes[fallen])
+                            starts.append(self._midnights[fallen] + np.minimum(begin, cut) * 60)
+                            ends.append(self._midnights[fallen] + cut * 60)
+        instants = self._clock.instants
+        return Spans.merged(instants(np.concatenate(starts)), instants(np.concatenate(ends)))
+
+    def everyday(self) -> Mask:
+        return np.ones(len(self._midnights), bool)
+
+    def office_weeks(self, city: City) -> list[tuple[WeeklyHours, Mask]]:
+        """The city's office hours by season, each with its days; the first season that covers a day has it."""
+        weeks, rest = [], self.everyday()
+        dates = [self._before + timedelta(days=n) for n in range(len(rest) if city.seasons else 0)]
+        for season in city.seasons:
+            here = rest & np.array([season.covers(day) for day in dates])
+            weeks.append((season.hours, here))
+            rest &= ~here
+        return [*weeks, (city.hours, rest)]
+
+    def _on(self, weekday: int, applies: Mask) -> Array:
+        """The places of the days that are a `weekday`, as far as `applies`."""
+        first = (weekday - self._before.weekday()) % 7
+        days = np.arange(first, len(self._midnights), 7)
+        return days[applies[days]]
 
 
-def open_spans(city: City, closures: Mapping[date, Closure], since: date, until: date, clock: Clock) -> list[Span]:
-    """When `city` is open on its local days `since` to `until` (both included); `closures` as of `closed_days`."""
-    weekly = hours_by_weekday(city.hours)
-    spans: list[Span] = []
-    for ordinal in range(since.toordinal(), until.toordinal() + 1):
-        hours = weekly[(ordinal + 6) % 7]
-        if not hours:
-            continue
-        closure = closures.get(date.fromordinal(ordinal))
-        closes = closure.start if closure else DAY_MINUTES
-        midnight = (ordinal - _EPOCH) * DAY_SECONDS
-        for start, end in hours:
-            if start < closes:
-                spans.append((clock.instant(midnight + start * 60), clock.instant(midnight + min(end, closes) * 60)))
-    return merge(spans)
+def open_minutes(city: City, day: date) -> tuple[Minutes, ...]:
+    """When hours say open on a local day, stretch hours too, whatever closes; hours past midnight on their own day."""
+    before = day - timedelta(days=1)
+    return _merged(
+        city.hours_of(day)[day.weekday()] + city.stretch[day.weekday()],
+        city.hours_of(before)[before.weekday()] + city.stretch[before.weekday()],
+    )
 
 
-def merge(spans: Iterable[Span]) -> list[Span]:
-    """Sorted, without empty spans; overlapping and touching ones are one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
+@lru_cache(maxsize=1024)
+def _merged(own: tuple[Minutes, ...], before: tuple[Minutes, ...]) -> tuple[Minutes, ...]:
+    late = [(max(start - DAY_MINUTES, 0), end - DAY_MINUTES) for start, end in before]
+    merged: list[Minutes] = []
+    for start, end in sorted([(start, min(end, DAY_MINUTES)) for start, end in own] + late):
         if start >= end:
             continue
         if merged and start <= merged[-1][1]:
-            if end > merged[-1][1]:
-                merged[-1] = (merged[-1][0], end)
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
         else:
             merged.append((start, end))
-    return merged
+    return tuple(merged)
 
 
-def intersect(left: list[Span], right: list[Span]) -> list[Span]:
-    common: list[Span] = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        start, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if start < end:
-            common.append((start, end))
-        if left[i][1] < right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return common
-
-
-def subtract(spans: list[Span], taken: list[Span]) -> list[Span]:
-    rest: list[Span] = []
-    j = 0
-    for start, end in spans:
-        while j < len(taken) and taken[j][1] <= start:
-            j += 1
-        k = j
-        while k < len(taken) and taken[k][0] < end:
-            if start < taken[k][0]:
-                rest.append((start, taken[k][0]))
-            start = taken[k][1]
-            k += 1
-        if start < end:
-            rest.append((start, end))
-    return rest
-
-
-def clip(spans: list[Span], within: Span) -> list[Span]:
-    """What of `spans` lies within one span; looks only at its neighbourhood."""
-    start, end = within
-    index = max(0, bisect_right(spans, start, key=lambda span: span[0]) - 1)
-    found = []
-    for a, b in spans[index:]:
-        if a >= end:
-            break
-        if b > start:
-            found.append((max(a, start), min(b, end)))
-    return found
+def usual_minutes(city: City, day: date) -> Minutes:
+    """From the earliest opening to the latest closing of the days around `day`, in minutes."""
+    week = [interval for n in range(-3, 4) for interval in open_minutes(city, day + timedelta(days=n))]
+    return min((start for start, _ in week), default=0), max((end for _, end in week), default=DAY_MINUTES)

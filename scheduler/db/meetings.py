@@ -346,18 +346,20 @@ def _answer(row: Any) -> Answer:
 
 def busy(
     db: Connection, *, emails: Sequence[str], room: str, since: datetime, until: datetime, without: int = 0
-) -> list[tuple[str, datetime, datetime]]:
-    """Confirmed meetings but `without` that overlap [since, until): the city of the busy person or room, start, end."""
+) -> list[tuple[str, str, datetime, datetime]]:
+    """Confirmed meetings but `without` that overlap [since, until): who or which room is busy, its city, start, end."""
     m, i = t.meetings.c, t.invitations.c
     overlap = and_(m.status == "confirmed", m.id != without, m.starts < until, m.ends > since)
-    found: list[tuple[str, datetime, datetime]] = []
+    found: list[tuple[str, str, datetime, datetime]] = []
     if emails:
-        people = select(i.city, m.starts, m.ends).select_from(t.invitations.join(t.meetings, i.meeting_id == m.id))
+        people = select(i.email_key, i.city, m.starts, m.ends).select_from(
+            t.invitations.join(t.meetings, i.meeting_id == m.id)
+        )
         mine = and_(i.email_key.in_(emails), i.removed_at.is_(None), i.status != "declined")
-        found += [(row.city, row.starts, row.ends) for row in db.execute(people.where(overlap, mine))]
+        found += [(row.email_key, row.city, row.starts, row.ends) for row in db.execute(people.where(overlap, mine))]
     if room:
         b, r = t.bookings.c, t.rooms.c
         query = select(r.city, b.starts, b.ends).select_from(t.bookings.join(t.rooms, b.room_id == r.id))
         query = query.where(r.code == room, b.meeting_id != without, b.starts < until, b.ends > since)
-        found += [(row.city, row.starts, row.ends) for row in db.execute(query)]
+        found += [(room, row.city, row.starts, row.ends) for row in db.execute(query)]
     return found

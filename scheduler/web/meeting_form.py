@@ -62,6 +62,7 @@ class Search:
     until: date
     minutes: int
     emails: tuple[str, ...]
+    optional: tuple[str, ...]  # those of people whom a slot may miss
     room: str
 
 
@@ -134,8 +135,9 @@ class MeetingForm(Form):
             faults.append(Fault("/to", "dates-too-far-apart", {"days": LONGEST_SEARCH.days}))
         if faults or since is None or until is None:
             raise Invalid(*faults)
-        emails = tuple(p.email for p in self.ticked())
-        return Search(self.cities, since, until, self.minutes, emails, self.value("room"))
+        missed = {p.email for p in self.ticked() if self.value(f"role-{p.id}") in ("optional", "observer")}
+        emails = tuple(p.email for p in self.ticked() if p.email not in missed)
+        return Search(self.cities, since, until, self.minutes, emails, tuple(sorted(missed)), self.value("room"))
 
     def ticked(self) -> list[Person]:
         chosen = set(self.values("person"))

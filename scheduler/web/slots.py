@@ -9,7 +9,8 @@ from itertools import groupby
 
 from scheduler import suggestions
 from scheduler.core.errors import Invalid
-from scheduler.core.slots import Excluded, Slot
+from scheduler.core.reasons import Excluded
+from scheduler.core.slots import Slot
 from scheduler.web import clocks
 from scheduler.web.clocks import LocalTime
 from scheduler.web.meeting_form import MeetingForm
@@ -48,6 +49,7 @@ def find(form: MeetingForm) -> Found | None:
                 duration_minutes=wanted.minutes,
                 limit=None,
                 people=wanted.emails,
+                optional=wanted.optional,
                 room=wanted.room,
             ),
         )

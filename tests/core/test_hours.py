@@ -7,12 +7,14 @@ import zoneinfo
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import pytz
 
 from scheduler.core import hours, zones
-from scheduler.core.cities import City, Closure
+from scheduler.core.cities import City, Closure, Season
 from scheduler.core.errors import Invalid
+from scheduler.core.spans import Spans, flat, overlaps
 from scheduler.core.words import Wording
 
 zoneinfo.reset_tzpath(to=())
@@ -28,8 +30,8 @@ def city(zone="Asia/Seoul", weekly=WEEK, **more):
 def opened(town, since, until=None, closures=None):
     """Spans as pairs of UTC times `dd HH:MM`, of local days."""
     until = until or since
-    clock = hours.Clock(town.zone, since, until)
-    spans = hours.open_spans(town, closures or {}, since, until, clock)
+    days = hours.Days(closures or {}, since, until, hours.Clock(town.zone, since, until))
+    spans = days.spans(days.office_weeks(town))
     return [tuple(datetime.fromtimestamp(s, UTC).strftime("%d %H:%M") for s in span) for span in spans]
 
 
@@ -128,24 +130,80 @@ def test_of_two_closures_of_a_day_the_earlier_one_stands_and_the_public_one_when
         assert hours.closed_days(town, {day: half})[day].kind == stands
 
 
+def test_seasons_have_their_own_hours_and_the_first_that_covers_a_day_wins():
+    summer, winter = (((480, 960),),) * 7, (((600, 1020),),) * 7
+    exam = Season("2026-07-02", "2026-07-02", (((700, 720),),) * 7)
+    town = city(seasons=(exam, Season("06-01", "08-31", summer), Season("12-24", "01-02", winter)))
+    assert opened(town, date(2026, 6, 30), date(2026, 7, 3)) == [
+        ("29 23:00", "30 07:00"),
+        ("30 23:00", "01 07:00"),
+        ("02 02:40", "02 03:00"),
+        ("02 23:00", "03 07:00"),
+    ]
+    assert opened(town, date(2027, 1, 2), date(2027, 1, 4)) == [
+        ("02 01:00", "02 08:00"),
+        ("04 00:00", "04 03:00"),
+        ("04 04:00", "04 09:00"),
+    ]
+    late = city(seasons=(Season("07-06", "07-06", (((1380, 1500),),) * 7),))  # a Monday, till one on Tuesday
+    assert opened(late, date(2026, 7, 7))[0] == ("06 15:00", "06 16:00")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "inside", "outside"),
+    [
+        ("05-15", "09-15", ["2026-05-15", "2027-07-01", "2028-09-15"], ["2026-05-14", "2026-09-16", "2026-12-01"]),
+        ("11-01", "02-29", ["2026-11-01", "2026-12-31", "2028-02-29", "2027-02-28"], ["2027-03-01", "2026-10-31"]),
+        ("03-01", "03-01", ["2026-03-01"], ["2026-02-28", "2026-03-02"]),
+        ("2026-11-01", "2027-02-10", ["2026-11-01", "2027-01-01", "2027-02-10"], ["2026-10-31", "2027-11-01"]),
+        ("2027-02-10", "2026-11-01", [], ["2026-12-01", "2027-05-01"]),
+    ],
+)
+def test_a_season_covers_its_days_over_the_new_year_too(since, until, inside, outside):
+    season = Season(since, until, WEEK)
+    assert [day for day in inside + outside if season.covers(date.fromisoformat(day))] == inside
+
+
+def test_all_bounds_at_once_are_those_one_by_one():
+    chance = random.Random(3)
+    for zone in chance.sample(pytz.common_timezones, 60):
+        first = date(2025, 1, 1) + timedelta(days=chance.randrange(2000))
+        clock = hours.Clock(zone, first, first + timedelta(days=400))
+        walls = [hours.wall_midnight(first) + chance.randrange(400 * 86400) for _ in range(50)]
+        assert clock.instants(np.array(walls)).tolist() == [first_shown(zone, wall) for wall in walls], zone
+
+
+def first_shown(zone, wall):
+    """The first second at which the clock shows `wall` seconds or more; its changes are less than a day."""
+    shown = zoneinfo.ZoneInfo(zone)
+    low, high = wall - 86400 * 2, wall + 86400 * 2
+    offsets = [(t, int(datetime.fromtimestamp(t, shown).utcoffset().total_seconds())) for t in range(low, high, 900)]
+    at, offset = next((t, offset) for t, offset in offsets if t + offset + 900 > wall)
+    return max(at, wall - offset)
+
+
 def test_spans_behave_as_sets_of_seconds():
     chance = random.Random(5)
 
     def some():
         return [(a, a + chance.randrange(0, 9)) for a in (chance.randrange(60) for _ in range(chance.randrange(8)))]
 
-    def seconds(spans):
-        return {s for a, b in spans for s in range(a, b)}
+    def seconds(given):
+        return {s for a, b in given for s in range(a, b)}
 
-    for _ in range(2000):
-        raw, other = some(), some()
-        left, right = hours.merge(raw), hours.merge(other)
-        assert seconds(left) == seconds(raw)
-        for result, expected in (
-            (left, seconds(left)),
-            (hours.intersect(left, right), seconds(left) & seconds(right)),
-            (hours.subtract(left, right), seconds(left) - seconds(right)),
-            (hours.clip(left, (20, 40)), seconds(left) & set(range(20, 40))),
-        ):
-            assert seconds(result) == expected
-            assert all(a[1] < b[0] for a, b in pairwise(result))
+    everything = set(range(-9, 90))
+    instants = np.arange(-5, 80)
+    for _ in range(600):
+        raw, length = some(), chance.randrange(1, 12)
+        merged = Spans.of(raw)
+        held = seconds(merged)
+        assert held == seconds(raw)
+        assert all(a[1] < b[0] for a, b in pairwise(merged))
+        assert seconds(merged.gaps().clipped(-9, 90)) == everything - held
+        assert seconds(merged.clipped(20, 40)) == held & set(range(20, 40))
+        assert merged.covered(instants, length).tolist() == [len(held & set(range(i, i + length))) for i in instants]
+        rooms = [next(n for n in range(99) if i + n not in held) for i in instants.tolist()]
+        assert merged.room(instants).tolist() == rooms
+        filled = [(a, b) for a, b in raw if a < b]
+        overlapping = [sum(a < i + length and b > i for a, b in filled) for i in instants.tolist()]
+        assert overlaps(instants, length, [flat(filled[:2]), flat(filled[2:])]).tolist() == overlapping

@@ -268,14 +268,42 @@ def test_slots_are_in_everybodys_hours(api: Api) -> None:
         },
         "cost": 0,
         "costs": answer.json["slots"][0]["costs"],
-        "hints": [],
+        "hints": ["day-after-holiday:eregli"],
+        "absent": [],
     }
+    assert answer.json["total"] == 11
     assert len(answer.json["slots"]) == 3
     closed = {(e["date"], e["city"]): (e["reason"], e["name"]) for e in answer.json["excluded"]}
     assert closed[("2027-03-08", "ulaanbaatar")][0] == "holiday"  # International Women's Day
     assert closed[("2027-03-10", "eregli")][0] == "holiday"  # Ramazan Bayramı
     assert closed[("2027-03-13", "gwangjin")][0] == "weekend"
     assert set(answer.json["data"]) == {"tz", "holidays"}
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_slots_of_2027_keep_off_holidays_and_half_days(api: Api) -> None:
+    def asked(cities: list[str], since: str, until: str, minutes: int = 60) -> dict[str, Any]:
+        body = {"cities": cities, "from": since, "to": until, "duration_minutes": minutes, "limit": 100}
+        return dict(api.post("/slots", body, Accept_Language="en").json)
+
+    three = ["gwangjin", "ulaanbaatar", "eregli"]
+    new_year = asked(three, "2027-02-08", "2027-02-10")
+    told = [(e["date"], e["city"], e["reason"]) for e in new_year["excluded"]]
+    assert told == [(f"2027-02-0{day}", city, "holiday") for day in (8, 9) for city in three[:2]]
+    minutes = [8 * 60 + 30 + 15 * n for n in range(11)]  # in Ereğli, three hours before Greenwich
+    assert [slot["local"]["eregli"] for slot in new_year["slots"]] == [
+        f"2027-02-10T{m // 60:02d}:{m % 60:02d}:00+03:00" for m in minutes
+    ]
+    republic_eve = asked(["eregli"], "2027-10-28", "2027-10-28")["slots"]
+    assert [slot["local"]["eregli"][11:16] for slot in republic_eve][:: len(republic_eve) - 1] == ["08:30", "11:30"]
+    assert {hint for slot in republic_eve for hint in slot["hints"]} == {"half-day:eregli", "day-before-holiday:eregli"}
+    nowhere = asked(three, "2027-02-10", "2027-02-10", 300)
+    assert {key: value for key, value in nowhere["compromises"][-1].items() if value is not None} == {
+        "kind": "shorter",
+        "slots": 1,
+        "first": "2027-02-10T05:30:00Z",
+        "minutes": 210,
+    }
 
 
 @pytest.mark.parametrize(
