@@ -52,10 +52,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """The best `slots` of `total`, by rank. `unknown`: keys of attendees of whom perhaps more is busy than we know."""
+    """The best `slots` of `total`, by rank. `unknown`: keys of attendees of whom perhaps more is busy than we know.
+
+    `search` is what they were found by, for whoever wants a picture of a day (`strips`).
+    """
 
     slots: tuple[Slot, ...]
     excluded: tuple[Excluded, ...]
+    search: Search
     total: int = 0
     compromises: tuple[Compromise, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -96,6 +100,7 @@ def find_slots(
     return Suggestions(
         tuple(listed(search, ranked)),
         tuple(excluded(search, ranked.starts)),
+        search,
         len(ranked.starts),
         () if len(ranked.starts) else tuple(compromises(search, (now + HORIZON).date())),
         tuple(attendee.key for attendee in attendees if attendee.unknown),
