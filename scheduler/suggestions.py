@@ -59,7 +59,7 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
         )
     years = closure_years(wanted.since, wanted.until)
     return find_slots(
-        [_calendar(city, tuple(_closed_days(city, years).values()), years) for city in chosen],
+        [_calendar(city, tuple(closed_days(city, years).values()), years) for city in chosen],
         wanted.since,
         wanted.until,
         wanted.duration_minutes,
@@ -70,12 +70,8 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
     )
 
 
-def closed_days(city: City, since: date, until: date) -> dict[date, Closure]:
-    """The local days on which the city is closed, in the years of the range and some days around it."""
-    return _closed_days(city, closure_years(since, until))
-
-
-def _closed_days(city: City, years: range) -> dict[date, Closure]:
+def closed_days(city: City, years: range) -> dict[date, Closure]:
+    """The local days on which the city is closed."""
     return hours.closed_days(city, public_holidays.closures(city.country, years))
 
 

@@ -50,5 +50,10 @@ def test_every_delivery_state_is_explained() -> None:
     assert first_column(MAIL, "delivery") == words("words.delivery")
 
 
+def test_every_hint_and_compromise_is_explained() -> None:
+    kinds = {word.partition("-")[0] for word in words("words.compromise")}
+    assert {word for word in words("words.hint") | kinds if f"`{word}`" not in TIME} == set()
+
+
 def test_every_reason_is_explained() -> None:
     assert first_column(TIME, "reason") == words("words.reason")

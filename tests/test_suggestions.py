@@ -35,7 +35,7 @@ def test_calendars_are_kept_only_as_long_as_city_and_closures_are_the_same(house
     day = date(2027, 3, 16)
     years = closure_years(day, day)
     city = house.desk.directory().cities["gwangjin"]
-    closures = tuple(suggestions.closed_days(city, day, day).values())
+    closures = tuple(suggestions.closed_days(city, years).values())
     calendar = suggestions._calendar(city, closures, years)
     assert suggestions._calendar(replace(city), (*closures,), range(years.start, years.stop)) is calendar
     assert suggestions._calendar(replace(city, weight=2), closures, years) is not calendar

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -51,10 +52,10 @@ def compromises(search: Search, latest: date) -> list[Compromise]:
     return [*_hours(search, taken), *_optional(search, taken), *_later(search, latest), *_shorter(search)]
 
 
-def _compromise(kind: str, starts: Array, **more: object) -> Iterator[Compromise]:
+def _compromise(kind: str, starts: Array, **more: Any) -> Iterator[Compromise]:
     if len(starts):
         first = datetime.fromtimestamp(int(starts[0]), UTC)
-        yield Compromise(kind, len(starts), first, **more)  # type: ignore[arg-type]
+        yield Compromise(kind, len(starts), first, **more)
 
 
 def _hours(search: Search, taken: Array) -> Iterator[Compromise]:

@@ -137,22 +137,24 @@ def _check(
 
 def listed(search: Search, ranked: Ranked) -> Iterator[Slot]:
     """The chosen slots, best first."""
-    length = timedelta(seconds=search.length)
-    cities = [(calendar.city, calendar.clock.local, Hints(calendar)) for calendar in search.calendars]
-    chosen = ranked.chosen
-    burdens = {city.slug: [0] * len(chosen) for city, *_ in cities}
-    burdens |= {slug: minutes[chosen].tolist() for slug, minutes in ranked.burdens.items()}
+    length, chosen = timedelta(seconds=search.length), ranked.chosen
+    parts = [(c.city.slug, c.clock.local, _prices(c.city, ranked), Hints(c)) for c in search.calendars]
     absent = [(key, mask[chosen].tolist()) for key, mask in ranked.absent]
     for place, instant in enumerate(ranked.starts[chosen].tolist()):
-        start = datetime.fromtimestamp(instant, UTC)
-        local = {city.slug: clock(instant) for city, clock, _ in cities}
-        costs = {city.slug: burdens[city.slug][place] * city.weight for city, *_ in cities}
-        yield Slot(
-            start,
-            start + length,
-            local,
-            sum(costs.values()),
-            costs,
-            tuple(hint for city, _, hints in cities for hint in hints.of(local[city.slug], length)),
-            tuple(key for key, busy in absent if busy[place]),
-        )
+        local: dict[str, datetime] = {}
+        costs: dict[str, int] = {}
+        told: list[Hint] = []
+        for slug, clock, prices, hints in parts:
+            local[slug] = clock(instant)
+            costs[slug] = prices[place]
+            told += hints.of(local[slug], length)
+        start, missed = datetime.fromtimestamp(instant, UTC), tuple([key for key, busy in absent if busy[place]])
+        yield Slot(start, start + length, local, sum(costs.values()), costs, tuple(told), missed)
+
+
+def _prices(city: City, ranked: Ranked) -> list[int]:
+    """What each of the chosen slots costs the city."""
+    if city.slug not in ranked.burdens:
+        return [0] * len(ranked.chosen)
+    prices: list[int] = (ranked.burdens[city.slug][ranked.chosen] * city.weight).tolist()
+    return prices

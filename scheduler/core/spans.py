@@ -97,7 +97,7 @@ def overlaps(instants: Array, length: int, taken: Sequence[Bounds]) -> Array:
 
 
 def _before(instants: Array, moments: Array) -> Array:
-    """How many of the `instants` are before each moment; by division where they are evenly spaced, as most grids are."""
+    """How many of the `instants` are before each moment; by division where they are evenly spaced (most grids)."""
     steps = np.diff(instants)
     if not len(steps) or (steps != steps[0]).any():
         return np.searchsorted(instants, moments)

@@ -135,9 +135,11 @@ def days(since, until):
 @cache
 def shown(zone, base, count):
     """The wall clock at every minute, and the latest time it has shown until then."""
-    oracle = zoneinfo.ZoneInfo(zone)
-    walls = [(base + n * MINUTE).astimezone(oracle).replace(tzinfo=None) for n in range(count)]
-    latest, reached = [], walls[0]
+    walls, latest = [], []
+    for quarter in range(0, count, 15):  # clocks change at quarters of an hour
+        moment = (base + quarter * MINUTE).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
+        walls += [moment + n * MINUTE for n in range(15)]
+    reached = walls[0]
     for wall in walls:
         reached = max(reached, wall)
         latest.append(reached)
