@@ -2,6 +2,9 @@
 
 Office hours are local intervals of a weekday in minutes after local midnight, half-open [start, end); the gap between
 two intervals is lunch. Whatever is "a day" here is a local day of one city.
+
+Stretch hours are early and late hours that a city allows at a price: minutes outside its office hours, times its weight.
+What is in neither office nor stretch hours is never allowed.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from scheduler.core.words import Wording
 
 Minutes = tuple[int, int]  # [start, end) in minutes after local midnight
 WeeklyHours = tuple[tuple[Minutes, ...], ...]  # seven entries, Monday first
+NO_HOURS: WeeklyHours = ((),) * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,24 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
+class Season:
+    """Office hours from the local day `since` to `until`, both included.
+
+    Either both are "MM-DD", every year and perhaps over the new year, or both are "YYYY-MM-DD".
+    """
+
+    since: str
+    until: str
+    hours: WeeklyHours
+
+    def covers(self, day: date) -> bool:
+        there = day.isoformat()[-len(self.since) :]
+        if self.since <= self.until:
+            return self.since <= there <= self.until
+        return len(self.since) == len("MM-DD") and not self.until < there < self.since
+
+
+@dataclass(frozen=True, slots=True)
 class City:
     slug: str
     name: Wording
@@ -42,6 +64,16 @@ class City:
     municipal: tuple[Closure, ...] = ()  # the city's own closures
     reopened: frozenset[date] = frozenset()  # public holidays on which the city works all the same
     profile: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))  # facts to show, by key
+    seasons: tuple[Season, ...] = ()  # the first that covers a day has its office hours
+    stretch: WeeklyHours = NO_HOURS
+    weight: int = 1  # price of a minute outside office hours, 1 to 9
+    notice_hours: int = 0  # nothing starts sooner
+    buffer_minutes: int = 0  # kept free before and after busy time of its people and rooms, 0 to 120
+    preferred: WeeklyHours = NO_HOURS  # parts of the week it likes best; none: all alike
+
+    def hours_of(self, day: date) -> WeeklyHours:
+        """The office hours of the week as the season of the local `day` has them."""
+        return next((season.hours for season in self.seasons if season.covers(day)), self.hours)
 
 
 @dataclass(frozen=True, slots=True)
