@@ -12,6 +12,7 @@ from scheduler import (
     admin,
     backups,
     bodies,
+    city_answers,
     config,
     entries,
     example,
@@ -307,7 +308,7 @@ def cities_import(given: argparse.Namespace) -> int:
 
 
 def cities_list(given: argparse.Namespace) -> int:
-    cities = [representations.represent_city(c, "en") for c in open_desk(given).directory().cities.values()]
+    cities = [city_answers.represent_city(c, "en") for c in open_desk(given).directory().cities.values()]
     if given.json:
         print(json.dumps(cities, ensure_ascii=False, indent=2))
         return 0

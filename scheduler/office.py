@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from scheduler import countries, public_holidays, rights
 from scheduler.core import hours, office, zones
@@ -15,6 +15,8 @@ from scheduler.core.words import NOTHING
 from scheduler.db import closures
 from scheduler.db import directory as cities
 from scheduler.desk import Desk
+
+YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ def add(desk: Desk, actor: Person | None, city: City) -> City:
 
 
 def days_off(desk: Desk, city: City, since: date, until: date) -> list[DayOff]:
-    """The closed and the reopened days from `since` to `until`, both included, by day."""
+    """The closed and the reopened days from `since` to `until`, both included, by day. Raises Invalid for a range that
+    is reversed or too long."""
+    faults = list(office.range_faults(since, until, today(desk, city)))
+    if faults:
+        raise Invalid(*faults)
     public = public_holidays.closures(city.country, range(since.year, until.year + 1))
     with desk.store.read() as db:
         reopened = {entry.day: entry for entry in closures.reopened(db, city.slug)}
@@ -70,7 +76,7 @@ def close(desk: Desk, actor: Person | None, slug: str, closing: Closing) -> int:
     """Closes days; the entry's id. Raises NotFound, Forbidden, Invalid."""
     with desk.store.write() as db:
         city = _kept_by(actor, slug, cities.load(db).cities)
-        faults = list(office.closing_faults(closing, _today(desk, city)))
+        faults = list(office.closing_faults(closing, today(desk, city)))
         if closures.is_entered(db, slug, closing.since):
             faults.append(Fault("/day", "day-entered"))
         if faults:
@@ -82,7 +88,7 @@ def reopen(desk: Desk, actor: Person | None, slug: str, day: date) -> int:
     """Lets the city work on a public holiday; the entry's id. Raises NotFound, Forbidden, Invalid."""
     with desk.store.write() as db:
         city = _kept_by(actor, slug, cities.load(db).cities)
-        faults = list(office.day_faults(day, _today(desk, city)))
+        faults = list(office.day_faults(day, today(desk, city)))
         if day not in public_holidays.closures(city.country, [day.year]):
             faults.append(Fault("/day", "no-holiday"))
         elif closures.is_entered(db, slug, day):
@@ -108,8 +114,12 @@ def _kept_by(actor: Person | None, slug: str, known: Mapping[str, City]) -> City
     return known[slug]
 
 
-def _today(desk: Desk, city: City) -> date:
+def today(desk: Desk, city: City) -> date:
     return zones.to_local(desk.now(), city.zone).date()
+
+
+def year_on(day: date) -> date:
+    return day + min(YEAR, date.max - day)
 
 
 def _name_of(actor: Person | None) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from scheduler.core.cities import City, Closure, Minutes, Season, WeeklyHours
-from scheduler.core.drafts import NAME_LIMIT
+from scheduler.core.drafts import NAME_LIMIT, wording_faults
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.words import NOTHING, Wording
+from scheduler.core.words import Wording
 from scheduler.core.zones import HORIZON, is_zone
 
 WEEK = range(7)
@@ -24,6 +24,7 @@ DAY: Minutes = (0, 24 * 60)
 BY_DAYLIGHT: Minutes = (6 * 60, 22 * 60)  # all other hours are night
 MOST_INTERVALS = 8  # a day
 MOST_SEASONS = 12
+EARLIEST, MOST_DAYS = date(1970, 1, 1), 400  # of days off that are asked for
 LONGEST_CLOSURE = timedelta(days=366)
 BOUNDS = {"weight": (1, 9), "notice_hours": (0, 720), "buffer_minutes": (0, 120)}
 CLOSURE_KINDS = ("municipal", "holiday")  # by the city's own decision; by law, too late for the data of holidays
@@ -212,6 +213,18 @@ def closing_faults(closing: Closing, today: date) -> Iterator[Fault]:
     yield from length_faults(closing.since, closing.until)
 
 
+def range_faults(since: date, until: date, today: date) -> Iterator[Fault]:
+    """What is wrong with a request for the days off `since` to `until`."""
+    if since < EARLIEST:
+        yield Fault("/from", "slots-too-early", {"earliest": EARLIEST.isoformat()})
+    if until < since:
+        yield Fault("/to", "slots-reversed")
+    elif (until - since).days >= MOST_DAYS:
+        yield Fault("/to", "slots-too-long", {"max": MOST_DAYS})
+    elif until > today + HORIZON:
+        yield Fault("/to", "slots-too-far", {"latest": (today + HORIZON).isoformat()})
+
+
 def length_faults(since: date, until: date) -> Iterator[Fault]:
     if until < since:
         yield Fault("/until", "slots-reversed")
@@ -228,7 +241,6 @@ def day_faults(day: date, today: date) -> Iterator[Fault]:
 
 
 def _name_faults(name: Wording) -> Iterator[Fault]:
-    if name == NOTHING:
+    if not name:
         yield Fault("/name", "required")
-    if any(len(text) > NAME_LIMIT for _, text in name.texts):
-        yield Fault("/name", "too-long", {"limit": NAME_LIMIT})
+    yield from wording_faults("/name", name, NAME_LIMIT)

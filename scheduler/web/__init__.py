@@ -22,6 +22,8 @@ from scheduler.web import (
     agenda,
     api,
     cities,
+    city_closures,
+    city_hours,
     clocks,
     failures,
     feeds,
@@ -43,6 +45,7 @@ from scheduler.web import (
     settings as own_settings,
 )
 
+ON_CITIES = (city_closures, city_hours)  # their pages belong to the blueprint of cities
 BLUEPRINTS = (
     agenda,
     sign_in,
