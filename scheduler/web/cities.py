@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from babel import Locale
-from babel.dates import format_skeleton, get_day_names
+from babel.dates import format_skeleton
 from babel.numbers import format_decimal
 from flask import Blueprint, render_template, request
 
@@ -122,23 +122,22 @@ def _now_in(city: City) -> datetime:
     return zones.to_local(desk().now(), city.zone)
 
 
-def _office_week(city: City) -> list[tuple[str, str, str, str]]:
-    """Each weekday's name with its office, stretch and preferred hours; Monday first; empty when there are none."""
-    names = get_day_names("wide", locale=language())
-    weeks = (city.hours, city.stretch, city.preferred)
-    return [(names[day], *(_intervals(week[day]) for week in weeks)) for day in WEEK]
+def _office_week(city: City) -> list[tuple[str | list[str], ...]]:
+    """Each weekday's name with the intervals of its office, stretch and preferred hours; Monday first."""
+    names, weeks = i18n.weekdays(language()), (city.hours, city.stretch, city.preferred)
+    return [(names[day], *([_interval(times) for times in week[day]] for week in weeks)) for day in WEEK]
 
 
 def _season_span(season: Season) -> str:
     yearly = len(season.since) == len("07-01")
     days = [date.fromisoformat(f"2024-{day}" if yearly else day) for day in (season.since, season.until)]
-    since, until = (format_skeleton("MMMMd" if yearly else "yMMMMd", day, locale=language()) for day in days)
+    since, until = (i18n.plain_date(language(), day, yearly=yearly) for day in days)
     return i18n.text(language(), f"office.season.{'yearly' if yearly else 'once'}", since=since, until=until)
 
 
 def _office_days(weekly: WeeklyHours) -> list[tuple[str, str]]:
     """The same in short: runs of open weekdays with equal hours, such as `Mon–Fri`."""
-    names = get_day_names("abbreviated", locale=language())
+    names = i18n.weekdays(language(), "abbreviated")
     runs = [(times, [day for day, _ in run]) for times, run in groupby(enumerate(weekly), key=lambda day: day[1])]
     return [
         (names[days[0]] if len(days) == 1 else _span(names[days[0]], names[days[-1]]), _intervals(times))
@@ -148,7 +147,11 @@ def _office_days(weekly: WeeklyHours) -> list[tuple[str, str]]:
 
 
 def _intervals(times: tuple[Minutes, ...]) -> str:
-    return ", ".join(_span(clock(start), clock(end)) for start, end in times)
+    return ", ".join(map(_interval, times))
+
+
+def _interval(times: Minutes) -> str:
+    return _span(*map(clock, times))
 
 
 def _span(since: str, until: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from scheduler import office
+from scheduler import i18n, office
 from scheduler.core.cities import City
 from scheduler.core.errors import Invalid, Outdated
 from scheduler.core.office import BOUNDS
 from scheduler.web.cities import blueprint, kept
-from scheduler.web.hours_form import HoursForm, digest, weekday
-from scheduler.web.reader import desk, person
+from scheduler.web.hours_form import HoursForm, digest
+from scheduler.web.reader import desk, language, person
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -43,6 +43,6 @@ def _page(city: City, form: HoursForm, outdated: bool = False) -> str:
         form=form,
         seen=digest(city) if outdated else form.value("seen") or digest(city),
         outdated=outdated,
-        weekdays=[weekday(day) for day in range(7)],
+        weekdays=i18n.weekdays(language()),
         bounds=BOUNDS,
     )

@@ -10,9 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from babel.dates import get_day_names
 from werkzeug.datastructures import MultiDict
 
+from scheduler import i18n
 from scheduler.core import office
 from scheduler.core.cities import City
 from scheduler.core.errors import Fault, Invalid, Outdated
@@ -113,11 +113,11 @@ class HoursForm(Form):
     def _locate(self, pointer: str) -> tuple[str, str, str]:
         if match := re.fullmatch(r"/(hours|stretch|preferred)/(\d)(?:/\d+)?", pointer):
             name = f"{match[1]}-{match[2]}"
-            return name, name, f"{weekday(int(match[2]))}, {sentence(f'office.page.{match[1]}')}"
+            return name, name, f"{i18n.weekdays(language())[int(match[2])]}, {sentence(f'office.page.{match[1]}')}"
         if match := re.fullmatch(r"/seasons/(\d+)/(from|to|hours)(?:/(\d))?(?:/\d+)?", pointer):
             row = self._kept()[int(match[1])]
             part = (match[3] or "0") if match[2] == "hours" else match[2]
-            label = weekday(int(part)) if part.isdigit() else sentence(f"office.page.{part}")
+            label = i18n.weekdays(language())[int(part)] if part.isdigit() else sentence(f"office.page.{part}")
             name = f"season-{row}-{part}"
             return name, name, f"{sentence('office.page.season', n=row + 1)}, {label}"
         name = pointer.strip("/")
@@ -131,10 +131,6 @@ def intervals(typed: str) -> tuple[str, ...]:
     if not all(found):
         return (typed.strip(),)
     return tuple(f"{int(m[1]):02d}:{m[2] or '00'}-{int(m[3]):02d}:{m[4] or '00'}" for m in found if m)
-
-
-def weekday(number: int) -> str:
-    return str(get_day_names("wide", locale=language())[number])
 
 
 def digest(city: City) -> str:
