@@ -123,6 +123,7 @@ def _request_body(call: Call, model: type[BaseModel]) -> dict[str, Any]:
 def _responses(call: Call) -> dict[str, Any]:
     expected = {500} if call.public else {401, 429, 500}
     expected |= {404} if "<" in call.rule else set()
+    expected |= {403} if call.method == "DELETE" else set()
     expected |= {422} if call.query else set()
     expected |= {400, 403, 409, 413, 415, 422} if call.takes else set()
     expected |= {412} if call.has_etag and call.method != "GET" and call.status != 201 else set()

@@ -51,7 +51,7 @@ INPUTS: dict[str, set[str]] = {
     "/meetings/<meeting_id>/cancellation": {"reason"},
     "/i/<token>/answer": {"answer", "comment", "sequence"},
     "/mailbox/<message_id>/answer": {"answer", "comment"},
-    "/cities/<slug>/hours": {"weight", "name"},
+    "/cities/<slug>/hours": {"seen", "weight", "notice_hours", "buffer_minutes"},
     "/cities/<slug>/closures": {"day", "until", "from", "name", "kind"},
     "/cities/<slug>/reopenings": {"day"},
     "/settings/feeds": {"kind", "city", "field", "partnership", "person", "language"},
