@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from scheduler import example, rights
 from scheduler.core import decisions
@@ -106,8 +107,7 @@ def add_room(desk: Desk, city: str, code: str, name: str) -> bool:
 def import_cities(desk: Desk, data: ExampleData) -> int:
     """Adds what is not there yet, in one transaction; says how many cities were new."""
     with desk.store.write() as db:
-        profiles = data.profiles
-        added = sum(cities.add_city(db, replace(c, profile=profiles.get(c.slug, {}))) for c in data.cities)
+        added = sum(cities.add_city(db, _whole(c, data, desk.now())) for c in data.cities)
         for room in data.rooms:
             cities.add_room(db, room)
         cities.add_fields(db, data.fields)
@@ -117,6 +117,12 @@ def import_cities(desk: Desk, data: ExampleData) -> int:
             if cities.person_by_email(db, p.email) is None:
                 cities.add_person(db, p.name, p.email, p.city, p.language, p.role, desk.now())
     return added
+
+
+def _whole(city: City, data: ExampleData, now: datetime) -> City:
+    """The city with its facts and figures; its own closures are entered now."""
+    own = tuple(replace(closure, set_at=now) for closure in city.municipal)
+    return replace(city, municipal=own, profile=data.profiles.get(city.slug, {}))
 
 
 def load_example(desk: Desk) -> None:

@@ -261,11 +261,7 @@ def patched(draft: Draft, patch: object) -> Draft:
 
     A new `start` replaces the wall time, read on the clock of the city of record.
     """
-    if not isinstance(patch, dict):
-        raise Invalid(Fault("", "wrong-type"))
-    unknown = [_unknown((key,)) for key in patch if key not in MeetingBody.model_fields]
-    if unknown:  # a null for it would vanish in the merge
-        raise Invalid(*unknown)
+    patch = must_be_known(patch, MeetingBody)
     target = as_body(draft)
     if patch.get("start") is not None:
         del target["wall"]
@@ -273,7 +269,18 @@ def patched(draft: Draft, patch: object) -> Draft:
         # Another city of record alone moves nothing: the same instant, on another clock.
         target["start"] = zones.to_instant(draft.wall, draft.zone).isoformat()
         del target["wall"]
-    return read_draft(_merge(target, patch))
+    return read_draft(merge(target, patch))
+
+
+def must_be_known(patch: object, model: type[BaseModel]) -> dict[str, Any]:
+    """The patch, if it names members of the model alone: a null for another would vanish in the merge."""
+    if not isinstance(patch, dict):
+        raise Invalid(Fault("", "wrong-type"))
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    unknown = [_unknown((key,)) for key in patch if key not in known]
+    if unknown:
+        raise Invalid(*unknown)
+    return patch
 
 
 def as_body(draft: Draft) -> dict[str, Any]:
@@ -300,7 +307,7 @@ def as_body(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _merge(target: Any, patch: Any) -> Any:
+def merge(target: Any, patch: Any) -> Any:
     """RFC 7396, section 2."""
     if not isinstance(patch, dict):
         return patch
@@ -309,7 +316,7 @@ def _merge(target: Any, patch: Any) -> Any:
         if value is None:
             merged.pop(key, None)
         else:
-            merged[key] = _merge(merged.get(key), value)
+            merged[key] = merge(merged.get(key), value)
     return merged
 
 

@@ -17,6 +17,7 @@ from scheduler import commands, round_trip, running
 from scheduler.backups import Unusable
 from scheduler.config import ConfigurationError
 from scheduler.core.errors import SchedulerError
+from scheduler.core.office import BOUNDS
 from scheduler.core.words import LANGUAGES
 from scheduler.example import PERSON_ROLES
 from scheduler.representations import one_line
@@ -27,6 +28,11 @@ OUTBOX_VERBS = {
     "retry": "send now what waits, failed, or is held",
     "drop": "do not send it (any more)",
     "sent": "what is held was sent before; it is not sent again",
+}
+OFFICE_NUMBERS = {
+    "weight": "price of a minute outside office hours",
+    "notice_hours": "nothing starts sooner",
+    "buffer_minutes": "kept free before and after meetings",
 }
 _EXPECTED = (
     ConfigurationError,
@@ -181,6 +187,11 @@ def _cities(commands_: Any) -> None:
     add.add_argument("--language", required=True, choices=LANGUAGES)
     add.add_argument("--hours", type=_names, default=("09:00-12:00", "13:00-18:00"), metavar="HH:MM-HH:MM,...",
                      help="office hours Monday to Friday (default 09:00-12:00,13:00-18:00)")  # fmt: skip
+    add.add_argument("--stretch", type=_names, default=(), metavar="HH:MM-HH:MM,...",
+                     help="early and late hours Monday to Friday, allowed at a price")  # fmt: skip
+    for name, (least, most) in BOUNDS.items():
+        help = f"{OFFICE_NUMBERS[name]}, {least} to {most} (default {least})"
+        add.add_argument(f"--{name.replace('_', '-')}", type=_whole, default=least, metavar="N", help=help)
     importing = _command(cities, "import", commands.cities_import, "import a city file")
     importing.add_argument("file", type=Path, metavar="FILE.toml")
     listing = _command(cities, "list", commands.cities_list, "list all cities")
@@ -205,6 +216,10 @@ def _day(text: str) -> date:
 
 def _positive(text: str) -> int:
     return _number(text, 1, 2**63 - 1)
+
+
+def _whole(text: str) -> int:
+    return _number(text, 0, 2**63 - 1)
 
 
 def _port(text: str) -> int:

@@ -13,6 +13,7 @@ from scheduler import (
     admin,
     backups,
     bodies,
+    city_answers,
     config,
     entries,
     example,
@@ -27,6 +28,7 @@ from scheduler import (
 from scheduler import replies as inbound
 from scheduler.config import ConfigurationError, Settings
 from scheduler.core.errors import SchedulerError
+from scheduler.core.office import BOUNDS
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from scheduler.mail import imap, smtp
@@ -289,9 +291,13 @@ def cities_add(given: argparse.Namespace) -> int:
 def _city_file(given: argparse.Namespace) -> str:
     """The city as a city file, so that it is checked like one. JSON strings are TOML strings, but for DEL."""
     texts = {name: getattr(given, name) for name in ("name", "zone", "country", "language")}
-    days = [f"{day} = {json.dumps(list(given.hours))}" for day in example.WEEKDAYS[:5]]
+    numbers = {name: getattr(given, name) for name in BOUNDS}
     slug = json.dumps(given.slug)
-    lines = [f"[cities.{slug}]", *(f"{k} = {_quoted(v)}" for k, v in texts.items()), f"[cities.{slug}.hours]", *days]
+    lines = [f"[cities.{slug}]", *(f"{k} = {_quoted(v)}" for k, v in texts.items())]
+    lines += [f"{name} = {number}" for name, number in numbers.items()]
+    for name in ("hours", "stretch"):
+        lines.append(f"[cities.{slug}.{name}]")
+        lines += [f"{day} = {json.dumps(list(getattr(given, name)))}" for day in example.WEEKDAYS[:5]]
     return "\n".join(lines)
 
 
@@ -310,7 +316,7 @@ def cities_import(given: argparse.Namespace) -> int:
 
 
 def cities_list(given: argparse.Namespace) -> int:
-    cities = [representations.represent_city(c, "en") for c in open_desk(given).directory().cities.values()]
+    cities = [city_answers.represent_city(c, "en") for c in open_desk(given).directory().cities.values()]
     if given.json:
         print(json.dumps(cities, ensure_ascii=False, indent=2))
         return 0

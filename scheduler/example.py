@@ -11,32 +11,26 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from babel import Locale
-
-from scheduler import paths
-from scheduler.core.cities import City, Closure, Field, Minutes, Objective, Partnership, Room, Topic, WeeklyHours
-from scheduler.core.drafts import NAME_LIMIT, email_faults, name_faults
+from scheduler import countries, paths
+from scheduler.core import office
+from scheduler.core.cities import NO_HOURS, City, Closure, Field, Objective, Partnership, Room, Topic
+from scheduler.core.drafts import email_faults, name_faults
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import email_key
-from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording, clean_line
+from scheduler.core.office import Closing, Written, WrittenSeason, WrittenWeek
+from scheduler.core.words import LANGUAGES, Wording, clean_line
 from scheduler.core.zones import is_zone
+from scheduler.toml_table import Table
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PERSON_ROLES = ("operator", "coordinator", "contact", "interpreter", "observer")
 PARTNERSHIP_KINDS = ("sisterhood", "friendship", "agreement", "first-contact")
-CODE_LIMIT = 64
 
-_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_INTERVAL = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _YEAR_MONTH = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
-# CLDR names more than ISO 3166-1 does: unions, islands without a code of their own, pseudo-locales, "unknown".
-_NO_COUNTRY = {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"}
-_COUNTRIES = {c for c in Locale.parse("en").territories if re.fullmatch("[A-Z]{2}", str(c))} - _NO_COUNTRY
+_WEEKDAY_NUMBER = re.compile(r"(hours|stretch|preferred)/(\d)")
 
 ProfileValue = int | float | str | tuple[str, ...]
 _Entry = TypeVar("_Entry", Room, Objective)
@@ -82,7 +76,7 @@ def parse_city_file(text: str, known: Known | None = None) -> ExampleData:
     """The content of a city file; raises Invalid with every fault."""
     known = known or Known()
     try:
-        root = _Table(tomllib.loads(text), "", [])
+        root = Table(tomllib.loads(text), "", [])
     except tomllib.TOMLDecodeError as error:
         raise Invalid(Fault("", "bad-toml", {"detail": str(error)})) from None
     root.only("cities", "fields", "partnerships", "people")
@@ -104,52 +98,76 @@ def parse_city_file(text: str, known: Known | None = None) -> ExampleData:
     return data
 
 
-def _city(slug: str, table: _Table) -> City:
-    table.only("name", "zone", "country", "language", "hours", "rooms", "objectives", "profile", "closures", "reopened")
-    return City(
+def _city(slug: str, table: Table) -> City:
+    table.only(
+        "name", "zone", "country", "language", "rooms", "objectives", "profile", "closures", "reopened",
+        "hours", "seasons", "stretch", "preferred", "weight", "notice_hours", "buffer_minutes",
+    )  # fmt: skip
+    city = City(
         slug=slug,
         name=table.wording("name"),
         zone=table.checked("zone", is_zone, "unknown-zone"),
-        country=table.checked("country", _COUNTRIES.__contains__, "unknown-country"),
+        country=table.checked("country", countries.CODES.__contains__, "unknown-country"),
         language=table.checked("language", LANGUAGES.__contains__, "unknown-language"),
-        hours=_weekly_hours(table.table("hours")),
-        municipal=tuple(_closure(entry) for entry in table.listed("closures")),
+        hours=NO_HOURS,
+        municipal=tuple(_closures(table)),
         reopened=frozenset(table.days("reopened")),
     )
+    return _planned(city, table)
 
 
-def _weekly_hours(table: _Table) -> WeeklyHours:
+def _planned(city: City, table: Table) -> City:
+    """The city with its hours; their faults are told by the names of the weekdays."""
+    said = Written(
+        hours=_week(table.table("hours")),
+        seasons=tuple(_season(season) for season in table.listed("seasons")),
+        stretch=_week(table.table("stretch")),
+        preferred=_week(table.table("preferred")),
+        weight=table.number("weight", 1),
+        notice_hours=table.number("notice_hours", 0),
+        buffer_minutes=table.number("buffer_minutes", 0),
+    )
+    try:
+        return office.planned(city, said)
+    except Invalid as error:
+        for fault in error.faults:
+            named = _WEEKDAY_NUMBER.sub(lambda found: f"{found[1]}/{WEEKDAYS[int(found[2])]}", fault.pointer)
+            table.fault(named[1:], fault.key, **fault.values)
+        return city
+
+
+def _week(table: Table) -> WrittenWeek:
     table.only(*WEEKDAYS)
-    return tuple(_day_hours(table, day) for day in WEEKDAYS)
+    return tuple(tuple(table.strings(day)) for day in WEEKDAYS)
 
 
-def _day_hours(table: _Table, day: str) -> tuple[Minutes, ...]:
-    """The local intervals of one weekday in minutes: each with a length, in order, none running into the next."""
-    intervals: list[Minutes] = []
-    for index, written in enumerate(table.strings(day)):
-        at = f"{day}/{index}"
-        match = _INTERVAL.fullmatch(written)
-        numbers = [int(g) for g in match.groups() if g is not None] if match else [0, 0, 0, 0]
-        start, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
-        if start >= end:
-            table.fault(at, "bad-hours", hours=written)
-        elif intervals and start < intervals[-1][1]:
-            table.fault(at, "hours-overlap", hours=written)
-        else:
-            intervals.append((start, end))
-    return tuple(intervals)
+def _season(table: Table) -> WrittenSeason:
+    table.only("from", "to", "hours")
+    return WrittenSeason(table.text("from"), table.text("to"), _week(table.table("hours")))
 
 
-def _closure(table: _Table) -> Closure:
-    """A day, or its part from `from` on, on which the city is closed by its own decision."""
-    table.only("day", "from", "name")
-    since = table.checked("from", _CLOCK.fullmatch, "bad-time", optional=True)
-    start = int(since[:2]) * 60 + int(since[3:]) if since else 0
-    return Closure(table.day("day"), "municipal", table.wording("name"), start)
+def _closures(table: Table) -> Iterator[Closure]:
+    """Days, or their part from `from` on, on which the city is closed by its own decision or by law."""
+    for entry in table.listed("closures"):
+        entry.only("day", "until", "from", "name", "kind")
+        first = entry.day("day")
+        last = entry.day("until") if "until" in entry.values else first
+        since = entry.checked("from", _is_time, "bad-time", optional=True)
+        kind = entry.checked("kind", office.CLOSURE_KINDS.__contains__, "unknown-kind", optional=True)
+        closing = Closing(first, last, entry.wording("name"), kind or "municipal", office.minutes_of(since) or 0)
+        faults = list(office.length_faults(first, last))
+        for fault in faults:
+            entry.fault(fault.pointer[1:], fault.key, **fault.values)
+        if not faults:
+            yield from closing.days()
+
+
+def _is_time(text: str) -> bool:
+    return office.minutes_of(text) is not None
 
 
 def _unique(
-    cities: list[tuple[str, _Table]], kind: str, make: Callable[[str, str, Wording], _Entry]
+    cities: list[tuple[str, Table]], kind: str, make: Callable[[str, str, Wording], _Entry]
 ) -> Iterator[_Entry]:
     """The rooms or the objectives of all cities: their codes are looked up without the city, so each is given once."""
     seen: set[str] = set()
@@ -162,7 +180,7 @@ def _unique(
             yield make(code, slug, within.wording(code))
 
 
-def _profile(table: _Table) -> dict[str, ProfileValue]:
+def _profile(table: Table) -> dict[str, ProfileValue]:
     """Facts and figures about a city: numbers, texts and lists of texts, by names of the file's choice."""
     profile: dict[str, ProfileValue] = {}
     for name, value in table.values.items():
@@ -175,13 +193,13 @@ def _profile(table: _Table) -> dict[str, ProfileValue]:
     return profile
 
 
-def _field(code: str, table: _Table) -> Field:
+def _field(code: str, table: Table) -> Field:
     table.only("name", "topics")
     topics = table.table("topics")
     return Field(code, table.wording("name"), tuple(Topic(c, topics.wording(c)) for c in topics.codes()))
 
 
-def _partnership(table: _Table, slugs: frozenset[str], codes: frozenset[str]) -> Partnership:
+def _partnership(table: Table, slugs: frozenset[str], codes: frozenset[str]) -> Partnership:
     table.only("cities", "kind", "since", "until", "fields")
     cities = table.strings("cities")
     if len(set(cities)) != 2 or len(cities) != 2:
@@ -202,7 +220,7 @@ def _partnership(table: _Table, slugs: frozenset[str], codes: frozenset[str]) ->
     )
 
 
-def _people(root: _Table, slugs: frozenset[str]) -> Iterator[PersonEntry]:
+def _people(root: Table, slugs: frozenset[str]) -> Iterator[PersonEntry]:
     seen: set[str] = set()
     for table in root.listed("people"):
         person = _person(table, slugs)
@@ -212,7 +230,7 @@ def _people(root: _Table, slugs: frozenset[str]) -> Iterator[PersonEntry]:
         yield person
 
 
-def _person(table: _Table, slugs: frozenset[str]) -> PersonEntry:
+def _person(table: Table, slugs: frozenset[str]) -> PersonEntry:
     table.only("name", "email", "city", "language", "role")
     person = PersonEntry(
         name=table.text("name"),
@@ -226,102 +244,3 @@ def _person(table: _Table, slugs: frozenset[str]) -> PersonEntry:
     for key, error, values in given:
         table.fault(key, error, **values)
     return person
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of the file that tells what is wrong with it, at its place, instead of failing; the list is shared."""
-
-    values: dict[str, Any]
-    pointer: str
-    faults: list[Fault]
-
-    def fault(self, at: str, error: str, /, **values: str | int) -> None:
-        self.faults.append(Fault(f"{self.pointer}/{at}", error, values))
-
-    def only(self, *keys: str) -> None:
-        for key in self.values.keys() - set(keys):
-            self.fault(key.replace("~", "~0").replace("/", "~1"), "unknown-key", key=key[:100])
-
-    def text(self, key: str, *, optional: bool = False) -> str:
-        value = self.values.get(key, "")
-        if not isinstance(value, str):
-            self.fault(key, "wrong-type")
-            return ""
-        if not (text := clean_line(value)) and not optional:
-            self.fault(key, "required")
-        return text
-
-    def checked(self, key: str, good: Callable[[str], object], error: str, *, optional: bool = False) -> str:
-        """A text that `good` accepts; the error names it by its last word (`unknown-zone` has a value `zone`)."""
-        text = self.text(key, optional=optional)
-        if text and not good(text):
-            self.fault(key, error, **{error.rpartition("-")[2]: text[:100]})
-        return text
-
-    def wording(self, key: str) -> Wording:
-        """A text, or a text by language."""
-        value = self.values.get(key, "")
-        texts = value if isinstance(value, dict) else {UNDETERMINED: value}
-        if not all(isinstance(text, str) for text in texts.values()):
-            self.fault(key, "wrong-type")
-            return Wording()
-        for language in texts.keys() - {*LANGUAGES, UNDETERMINED}:
-            self.fault(key, "unknown-language", language=str(language)[:100])
-        wording = Wording.of(texts)
-        if not wording:
-            self.fault(key, "required")
-        if any(len(text) > NAME_LIMIT for _, text in wording.texts):
-            self.fault(key, "too-long", limit=NAME_LIMIT)
-        return wording
-
-    def strings(self, key: str) -> list[str]:
-        value = self.values.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            self.fault(key, "wrong-type")
-            return []
-        return [clean_line(entry) for entry in value]
-
-    def day(self, key: str) -> date:
-        value = self.values.get(key)
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return value
-        self.fault(key, "required" if value is None else "not-a-date")
-        return date.min
-
-    def days(self, key: str) -> list[date]:
-        values = self.values.get(key, [])
-        if not isinstance(values, list):
-            self.fault(key, "wrong-type")
-            return []
-        entries = _Table(
-            {str(index): value for index, value in enumerate(values)}, f"{self.pointer}/{key}", self.faults
-        )
-        return [entries.day(index) for index in entries.values]
-
-    def table(self, key: str) -> _Table:
-        value = self.values.get(key, {})
-        if not isinstance(value, dict):
-            self.fault(key, "wrong-type")
-            value = {}
-        return _Table(value, f"{self.pointer}/{key}", self.faults)
-
-    def listed(self, key: str) -> Iterator[_Table]:
-        """The entries of an array of tables."""
-        value = self.values.get(key, [])
-        if not isinstance(value, list):
-            self.fault(key, "wrong-type")
-            value = []
-        entries = _Table({str(index): entry for index, entry in enumerate(value)}, f"{self.pointer}/{key}", self.faults)
-        return (entries.table(index) for index in entries.values)
-
-    def codes(self) -> Iterator[str]:
-        """The keys of a table of codes or slugs: lower case, digits and single hyphens."""
-        for code in self.values:
-            if not _CODE.fullmatch(code) or len(code) > CODE_LIMIT:
-                self.fault(code.replace("~", "~0").replace("/", "~1"), "bad-code", code=code[:100])
-            yield code
-
-    def named(self, key: str) -> Iterator[tuple[str, _Table]]:
-        within = self.table(key)
-        return ((code, within.table(code)) for code in within.codes())

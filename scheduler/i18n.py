@@ -11,10 +11,10 @@ import tomllib
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, get_day_names
 from markupsafe import Markup, escape
 
 from scheduler.core.words import LANGUAGES
@@ -32,6 +32,10 @@ _DATE_PATTERNS = {
     "en": "EEEE, d MMMM y",
 }
 _SHORT_DATE_PATTERNS = {"ko": "M월 d일(EEE)", "mn": "M 'сарын' d (EEE)", "tr": "d MMM EEE", "en": "EEE, d MMM"}
+
+
+_YEARLY_PATTERNS = {"ko": "M월 d일", "mn": "M 'сарын' d", "tr": "d MMMM", "en": "d MMMM"}
+_PLAIN_DATE_PATTERNS = {"ko": "y년 M월 d일", "mn": "y 'оны' M 'сарын' d", "tr": "d MMMM y", "en": "d MMMM y"}
 
 
 @cache
@@ -97,6 +101,19 @@ def full_date(language: str, day: date) -> str:
 def short_date(language: str, day: date) -> str:
     """A date without its year, with its weekday."""
     return format_date(day, _SHORT_DATE_PATTERNS[language], locale=language)
+
+
+def plain_date(language: str, day: date, *, yearly: bool = False) -> str:
+    """A date without its weekday; `yearly`: as it comes every year."""
+    patterns = _YEARLY_PATTERNS if yearly else _PLAIN_DATE_PATTERNS
+    return format_date(day, patterns[language], locale=language)
+
+
+@cache
+def weekdays(language: str, width: Literal["wide", "abbreviated"] = "wide") -> tuple[str, ...]:
+    """The names of the weekdays, Monday first, as they stand alone: with a capital letter in Mongolian too."""
+    names = get_day_names(width, locale=language)
+    return tuple(names[day][:1].upper() + names[day][1:] for day in range(7))
 
 
 def clock(moment: datetime) -> str:

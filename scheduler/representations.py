@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler import i18n
 from scheduler.core import zones
-from scheduler.core.cities import City, Directory, Person, Room, WeeklyHours
+from scheduler.core.cities import Directory, Person, Room
 from scheduler.core.cities import Field as CooperationField
 from scheduler.core.compromises import Compromise
 from scheduler.core.errors import Invalid, SchedulerError, TooMany
@@ -136,16 +136,6 @@ class SlotsAnswer(Answered):
     data: DataAnswer
 
 
-class CityAnswer(Answered):
-    slug: str
-    name: Annotated[str, Field(description="In the caller's language")]
-    names: GivenText
-    zone: str
-    country: str
-    language: str
-    hours: Annotated[list[list[list[str]]], Field(description="Monday first; intervals [HH:MM, HH:MM)")]
-
-
 class TopicAnswer(Answered):
     code: str
     name: str
@@ -170,10 +160,6 @@ class RoomAnswer(Answered):
     code: str
     city: str
     name: str
-
-
-class CitiesAnswer(Answered):
-    cities: list[CityAnswer]
 
 
 class FieldsAnswer(Answered):
@@ -348,26 +334,6 @@ def _compromise(compromise: Compromise) -> CompromiseAnswer:
         minutes=compromise.minutes or None,
         days=compromise.days or None,
     )
-
-
-def represent_city(city: City, language: str) -> dict[str, Any]:
-    return CityAnswer(
-        slug=city.slug,
-        name=city.name.read_in(language),
-        names=city.name.as_given(),
-        zone=city.zone,
-        country=city.country,
-        language=city.language,
-        hours=_week(city.hours),
-    ).model_dump()
-
-
-def _week(hours: WeeklyHours) -> list[list[list[str]]]:
-    return [[[_clock(m) for m in interval] for interval in day] for day in hours]
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def represent_field(field: CooperationField, language: str) -> dict[str, Any]:

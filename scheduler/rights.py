@@ -40,5 +40,16 @@ def must_edit(actor: Person | None, meeting: Meeting) -> None:
         raise Forbidden("host-not-yours")
 
 
+def must_keep(actor: Person | None, city: str) -> None:
+    """The hours and days off of a city are kept by its coordinators."""
+    if not may_host(actor, city):
+        raise Forbidden("hours-not-yours")
+
+
+def must_operate(actor: Person | None) -> None:
+    if not is_operator(actor):
+        raise Forbidden("operators-only")
+
+
 def may_answer_for(actor: Person | None, meeting: Meeting, invitation: Invitation) -> bool:
     return may_edit(actor, meeting) or bool(actor and actor.signs_in and actor.city == invitation.invitee.city)

@@ -154,6 +154,12 @@ def test_cities_and_rooms_are_added(ready: Run, tmp_path: Path) -> None:
     assert ready(*add, "--slug", "konya", "--zone", "Europe/Istanbul", "--hours", "08:00-12:00,13:00-17:00")[0] == 0
     told = fault(ready(*add, "--slug", "Kon ya", "--zone", "Europe/Nowhere"))
     assert "/zone" in told
+    stretched = [*add, "--slug", "lima", "--zone", "America/Lima", "--stretch", "07:00-22:00", "--weight", 2]
+    assert ready(*stretched, "--notice-hours", 48)[0] == 0
+    assert "/cities/lima/stretch/mon/0" in fault(ready(*stretched, "--stretch", "05:00-09:00"))
+    lima = next(c for c in json.loads(ready("cities", "list", "--json")[1]) if c["slug"] == "lima")
+    assert (lima["stretch"][4], lima["stretch"][5]) == ([["07:00", "22:00"]], [])
+    assert (lima["weight"], lima["notice_hours"], lima["buffer_minutes"], lima["seasons"]) == (2, 48, 0, [])
     assert ready("rooms", "add", "--city", "konya", "--code", "konya-video", "--name", "Oda")[0] == 0
     konya = next(c for c in json.loads(ready("cities", "list", "--json")[1]) if c["slug"] == "konya")
     assert (konya["name"], konya["hours"][0]) == ('Konya "Selçuklu"', [["08:00", "12:00"], ["13:00", "17:00"]])

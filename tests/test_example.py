@@ -117,6 +117,43 @@ def test_a_city_may_have_closures_and_reopened_days_and_no_hours() -> None:
     )
 
 
+def test_a_city_may_have_seasons_and_stretch_hours_and_a_price() -> None:
+    text = (
+        CITY
+        + """
+    weight = 2
+    notice_hours = 48
+    buffer_minutes = 15
+    hours = {mon = ["09:00-17:00"]}
+    stretch = {mon = ["07:00-20:00"]}
+    preferred = {tue = ["14:00-17:00"]}
+    seasons = [{from = "06-15", to = "08-31", hours = {mon = ["08:00-14:00"]}}]
+    closures = [{day = 2027-08-02, until = 2027-08-04, kind = "holiday", from = "13:00", name = "Flood"}]
+    """
+    )
+    city = example.parse_city_file(text).cities[0]
+    assert (city.weight, city.notice_hours, city.buffer_minutes) == (2, 48, 15)
+    assert (city.stretch[0], city.preferred[1]) == (((420, 1200),), ((840, 1020),))
+    assert [(s.since, s.until, s.hours[0]) for s in city.seasons] == [("06-15", "08-31", ((480, 840),))]
+    assert [(c.day.day, c.kind, c.start) for c in city.municipal] == [(day, "half-day", 780) for day in (2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "key"),
+    [
+        ('stretch = {sat = ["05:00-09:00"]}', "stretch/sat/0", "hours-at-night"),
+        ('seasons = [{from = "06-15", to = "08-31", hours = {sun = ["8-9"]}}]', "seasons/0/hours/sun/0", "bad-hours"),
+        ('seasons = [{to = "08-31", hours = {sun = ["08:00-09:00"]}}]', "seasons/0/from", "required"),
+        ("weight = 10", "weight", "number-range"),
+        ("weight = true", "weight", "not-a-number"),
+        ('closures = [{day = 2027-08-02, until = 2027-08-01, name = "Fair"}]', "closures/0/until", "slots-reversed"),
+        ('closures = [{day = 2027-08-02, kind = "fair", name = "Fair"}]', "closures/0/kind", "unknown-kind"),
+    ],
+)
+def test_hours_that_a_file_cannot_mean(line: str, place: str, key: str) -> None:
+    assert keys_of(CITY + line) == {f"/cities/springfield/{place}": key}
+
+
 def test_a_file_may_refer_to_known_cities_and_fields() -> None:
     text = '[[partnerships]]\ncities = ["a", "b"]\nkind = "agreement"\nfields = ["culture"]'
     known = example.Known(cities=frozenset({"a", "b"}), fields=frozenset({"culture"}))

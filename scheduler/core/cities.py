@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 from scheduler.core.words import Wording
@@ -25,7 +25,8 @@ NO_HOURS: WeeklyHours = ((),) * 7
 class Closure:
     """A local day, or the part of it from `start` (minutes) to midnight, on which a city is closed.
 
-    `kind` is holiday (public holiday), half-day, or municipal (set by the city). `source` says where it comes from.
+    `kind` is holiday (public holiday), half-day, or municipal (set by the city). `source` says where it comes from: the
+    data of holidays with its version, or the city, whose own entry has an `id` and says who set it, and when.
     """
 
     day: date
@@ -33,6 +34,9 @@ class Closure:
     name: Wording
     start: int = 0
     source: str = ""
+    id: int = 0
+    set_by: str = ""
+    set_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,12 @@ def _text_faults(draft: Draft) -> Iterator[Fault]:
     if not draft.title:
         yield Fault("/title", "required")
     for pointer, wording, limit in (("/title", draft.title, TITLE_LIMIT), ("/agenda", draft.agenda, AGENDA_LIMIT)):
-        yield from _wording_faults(pointer, wording, limit)
+        yield from wording_faults(pointer, wording, limit)
     if not SHORTEST <= draft.duration_minutes <= LONGEST:
         yield Fault("/duration_minutes", "duration-range", {"least": SHORTEST, "most": LONGEST})
 
 
-def _wording_faults(pointer: str, wording: Wording, limit: int) -> Iterator[Fault]:
+def wording_faults(pointer: str, wording: Wording, limit: int) -> Iterator[Fault]:
     for language, text in wording.texts:
         at = pointer if language == UNDETERMINED else f"{pointer}/{language}"
         if language not in (*LANGUAGES, UNDETERMINED):

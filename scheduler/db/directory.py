@@ -1,28 +1,36 @@
 """Cities and what belongs to them: rows <-> core values.
 
 The directory is read for every booking and every page, and changes a few times a year. A process keeps what it has
-read, under the random word that the database has for this state of it; every function here that changes the directory
-gives it a new word, in the same transaction. (Random, not counted: a transaction that is rolled back must not leave
-its number to another one.)
+read, under the word that the database has for this state of it (see `editions`); every function here that changes the
+directory gives it a new word, in the same transaction.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from scheduler.core.cities import City, Closure, Directory, Field, Objective, Partnership, Person, Room, Topic
+from scheduler.core.cities import (
+    City,
+    Directory,
+    Field,
+    Objective,
+    Partnership,
+    Person,
+    Room,
+    Season,
+    Topic,
+    WeeklyHours,
+)
 from scheduler.core.meeting import email_key
 from scheduler.core.words import Wording
-from scheduler.db import access, feeds, passwords
+from scheduler.db import access, closures, editions, feeds, passwords
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
-_EDITION = select(t.editions.c.edition).where(t.editions.c.of == "directory")
 _KEPT = 4  # a process has one database, tests have several
 _known: dict[str, Directory] = {}
 
@@ -32,26 +40,24 @@ _FIELDS = select(t.fields).order_by(t.fields.c.position)
 _ROOMS = select(t.rooms).order_by(t.rooms.c.id)
 _OBJECTIVES = select(t.objectives).order_by(t.objectives.c.position)
 _PARTNERSHIPS = select(t.partnerships).order_by(t.partnerships.c.id)
-_CLOSURES = select(t.closures).order_by(t.closures.c.day)
+# Members of a City that the column `planning` holds, by their names.
+_NUMBERS = ("weight", "notice_hours", "buffer_minutes")
+_WEEKS = ("stretch", "preferred")
 
 
 def known(db: Connection) -> Directory | None:
     """As `load`, if it is as this process has read it before; one statement."""
-    return _known.get(str(db.scalar(_EDITION)))
+    return _known.get(editions.present(db))
 
 
 def load(db: Connection) -> Directory:
     """Everything but the people; small, and read as a whole."""
-    edition = str(db.scalar(_EDITION))
+    edition = editions.present(db)
     found = _known.get(edition) or _read(db)
     if len(_known) >= _KEPT:
         _known.clear()
     _known[edition] = found
     return found
-
-
-def _changed(db: Connection) -> None:
-    db.execute(update(t.editions).where(t.editions.c.of == "directory").values(edition=secrets.token_hex(16)))
 
 
 def _read(db: Connection) -> Directory:
@@ -74,15 +80,7 @@ def _read(db: Connection) -> Directory:
 
 
 def _cities(db: Connection) -> dict[str, City]:
-    closed: dict[str, list[Closure]] = {}
-    reopened: dict[str, set[Any]] = {}
-    for row in db.execute(_CLOSURES):
-        if row.kind == "reopened":
-            reopened.setdefault(row.city, set()).add(row.day)
-        else:
-            closed.setdefault(row.city, []).append(
-                Closure(row.day, row.kind, Wording.of(row.name), row.start, source=row.city)
-            )
+    closed, reopened = closures.load(db)
     return {
         row.slug: City(
             slug=row.slug,
@@ -90,13 +88,27 @@ def _cities(db: Connection) -> dict[str, City]:
             zone=row.zone,
             country=row.country,
             language=row.language,
-            hours=tuple(tuple((start, end) for start, end in day) for day in row.hours),
+            hours=_week(row.hours),
             municipal=tuple(closed.get(row.slug, ())),
-            reopened=frozenset(reopened.get(row.slug, ())),
+            reopened=frozenset(closure.day for closure in reopened.get(row.slug, ())),
             profile=row.profile,
+            **_planning(row.planning),
         )
         for row in db.execute(_CITIES)
     }
+
+
+def _planning(stored: dict[str, Any]) -> dict[str, Any]:
+    """The members of a City that one column holds together."""
+    found = {name: stored[name] for name in _NUMBERS if name in stored}
+    found |= {name: _week(stored[name]) for name in _WEEKS if name in stored}
+    if "seasons" in stored:
+        found["seasons"] = tuple(Season(s["since"], s["until"], _week(s["hours"])) for s in stored["seasons"])
+    return found
+
+
+def _week(stored: list[list[list[int]]]) -> WeeklyHours:
+    return tuple(tuple((start, end) for start, end in day) for day in stored)
 
 
 def add_city(db: Connection, city: City) -> bool:
@@ -104,36 +116,37 @@ def add_city(db: Connection, city: City) -> bool:
     if db.scalar(select(t.cities.c.slug).where(t.cities.c.slug == city.slug)):
         return False
     position = db.scalar(select(func.coalesce(func.max(t.cities.c.position), 0))) or 0
-    db.execute(
-        insert(t.cities).values(
-            slug=city.slug,
-            name=dict(city.name.texts),
-            zone=city.zone,
-            country=city.country,
-            language=city.language,
-            hours=[[list(interval) for interval in day] for day in city.hours],
-            profile=dict(city.profile),
-            position=position + 1,
-        )
-    )
-    rows = [
-        {"city": city.slug, "day": c.day, "kind": "municipal", "name": dict(c.name.texts), "start": c.start}
-        for c in city.municipal
-    ]
-    rows += [
-        {"city": city.slug, "day": day, "kind": "reopened", "name": {}, "start": 0} for day in sorted(city.reopened)
-    ]
-    if rows:
-        db.execute(insert(t.closures), rows)
-    _changed(db)
+    values = {"slug": city.slug, "profile": dict(city.profile), "position": position + 1}
+    db.execute(insert(t.cities).values(values | _columns(city)))
+    closures.add_of_city(db, city)
+    editions.renew(db)
     return True
+
+
+def change_city(db: Connection, city: City) -> None:
+    """Stores all of the city but its closures and its profile."""
+    db.execute(update(t.cities).where(t.cities.c.slug == city.slug).values(_columns(city)))
+    editions.renew(db)
+
+
+def _columns(city: City) -> dict[str, Any]:
+    planning = {name: getattr(city, name) for name in (*_NUMBERS, *_WEEKS)}
+    planning["seasons"] = [{"since": s.since, "until": s.until, "hours": s.hours} for s in city.seasons]
+    return {
+        "name": dict(city.name.texts),
+        "zone": city.zone,
+        "country": city.country,
+        "language": city.language,
+        "hours": city.hours,
+        "planning": planning,
+    }
 
 
 def add_room(db: Connection, room: Room) -> bool:
     if db.scalar(select(t.rooms.c.id).where(t.rooms.c.code == room.code)):
         return False
     db.execute(insert(t.rooms).values(city=room.city, code=room.code, name=dict(room.name.texts)))
-    _changed(db)
+    editions.renew(db)
     return True
 
 
@@ -147,7 +160,7 @@ def add_fields(db: Connection, fields: Iterable[Field]) -> None:
         for place, topic in enumerate(field.topics):
             values = {"field": field.code, "code": topic.code, "name": dict(topic.name.texts), "position": place}
             db.execute(insert(t.topics).values(values))
-    _changed(db)
+    editions.renew(db)
 
 
 def add_objectives(db: Connection, objectives: Iterable[Objective]) -> None:
@@ -156,7 +169,7 @@ def add_objectives(db: Connection, objectives: Iterable[Objective]) -> None:
         if goal.code not in known:
             values = {"code": goal.code, "city": goal.city, "name": dict(goal.name.texts), "position": position}
             db.execute(insert(t.objectives).values(values))
-    _changed(db)
+    editions.renew(db)
 
 
 def add_partnerships(db: Connection, partnerships: Iterable[Partnership]) -> None:
@@ -166,7 +179,7 @@ def add_partnerships(db: Connection, partnerships: Iterable[Partnership]) -> Non
             values = {"city_a": bond.cities[0], "city_b": bond.cities[1], "kind": bond.kind}
             values |= {"since": bond.since, "until": bond.until}
             db.execute(insert(t.partnerships).values(**values, fields=list(bond.fields)))
-    _changed(db)
+    editions.renew(db)
 
 
 # --- people

@@ -84,6 +84,8 @@ cities = Table(
     Column("country", String(2), nullable=False),
     Column("language", String(2), nullable=False),
     Column("hours", JSON, nullable=False),  # seven lists of [start, end) in local minutes, Monday first
+    # Seasons, stretch and preferred hours, weight, notice, buffer, by name; what is not there is the default.
+    Column("planning", JSON, nullable=False, server_default="{}"),
     Column("profile", JSON, nullable=False),
     Column("position", Integer, nullable=False),
     # Rises with each change of a meeting in which the city takes part: seconds since 1970, none of them twice.
@@ -96,9 +98,12 @@ closures = Table(
     Column("id", Number, primary_key=True),
     Column("city", ForeignKey("cities.slug"), nullable=False),
     Column("day", Date, nullable=False),  # a local day of the city
-    Column("kind", String(16), nullable=False),  # municipal, reopened
+    Column("until", Date),  # the last of several days, inclusive
+    Column("kind", String(16), nullable=False),  # municipal, holiday (by law), reopened
     Column("name", JSON, nullable=False),
     Column("start", Integer, nullable=False),  # local minutes from which it is closed
+    Column("set_by", Text, nullable=False, server_default=""),  # the name of whoever entered it
+    Column("set_at", Instant),
     UniqueConstraint("city", "day"),
 )
 

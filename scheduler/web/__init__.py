@@ -24,6 +24,8 @@ from scheduler.web import (
     agenda,
     api,
     cities,
+    city_closures,
+    city_hours,
     clocks,
     failures,
     feeds,
@@ -45,6 +47,7 @@ from scheduler.web import (
     settings as own_settings,
 )
 
+ON_CITIES = (city_closures, city_hours)  # their pages belong to the blueprint of cities
 BLUEPRINTS = (
     agenda,
     sign_in,

@@ -16,20 +16,15 @@ from scheduler.core.cities import Directory
 from scheduler.core.errors import Outdated
 from scheduler.core.meeting import Meeting
 from scheduler.core.words import clean_text
-from scheduler.web import openapi
+from scheduler.web import city_calls, openapi
 from scheduler.web.calls import CALLS, blueprint, call, caller, request_key, respond, written
 from scheduler.web.problems import language
 from scheduler.web.reader import desk, directory
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "city_calls"]
 
 ID = "<int(max=9223372036854775807):meeting_id>"
 CALENDAR = "text/calendar"
-
-
-@call("GET", "/cities", "All cities", gives=shown.CitiesAnswer)
-def list_cities() -> Any:
-    return {"cities": [shown.represent_city(c, language()) for c in directory().cities.values()]}
 
 
 @call("GET", "/fields", "The fields of cooperation with their topics", gives=shown.FieldsAnswer)

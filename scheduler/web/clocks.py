@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from flask import Flask
 
 from scheduler import i18n
-from scheduler.core import zones
+from scheduler.core import office, zones
 from scheduler.core.meeting import Meeting
 from scheduler.mail import facts
 from scheduler.web import reader
@@ -78,5 +78,6 @@ def introduce(app: Flask) -> None:
     app.template_filter("duration")(lambda minutes: facts.duration(minutes, reader.language()))
     app.template_filter("full_date")(lambda day: i18n.full_date(reader.language(), day))
     app.template_filter("short_date")(lambda day: i18n.short_date(reader.language(), day))
+    app.template_global("at")(office.clock)
     app.template_global("meeting_times")(meeting_times)
     app.template_global("local_times")(local_times)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from werkzeug.datastructures import MultiDict
 
 from scheduler.core.errors import Fault
 from scheduler.web.failures import say
+
+TYPED_TIME = "([01]?[0-9]|2[0-3])[:.]?([0-5][0-9])"  # 9:30, 09:30, 09.30, 0930
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,10 @@ class Form:
             problem = Problem(*locate(fault.pointer), say(fault))
             if problem not in self.faults:
                 self.faults.append(problem)
+
+
+def typed_date(typed: str) -> date | None:
+    try:
+        return date.fromisoformat(typed.strip())
+    except ValueError:
+        return None

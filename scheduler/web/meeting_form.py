@@ -20,7 +20,7 @@ from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import Draft, Invitee, email_key
 from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording
-from scheduler.web.forms import Form
+from scheduler.web.forms import TYPED_TIME, Form, typed_date
 from scheduler.web.reader import directory, sentence
 
 EMPTY_ROWS = 3
@@ -28,7 +28,6 @@ MOST_ROWS = 200
 DEFAULT_MINUTES = 60
 LONGEST_SEARCH = timedelta(days=92)
 ROW_KEYS = ("name", "email", "city", "language", "role")
-TYPED_TIME = "([01]?[0-9]|2[0-3])[:.]?([0-5][0-9])"  # 9:30, 09:30, 09.30, 0930
 
 # Pointer of the core -> name of the input, key of its label; in the order of the page.
 _INPUTS = {
@@ -125,7 +124,7 @@ class MeetingForm(Form):
 
     def search(self) -> Search:
         """What to look for; raises Invalid for dates that are none, reversed, or too far apart."""
-        since, until = _date(self.value("from")), _date(self.value("to"))
+        since, until = typed_date(self.value("from")), typed_date(self.value("to"))
         faults = [Fault(f"/{name}", "bad-date") for name, day in (("from", since), ("to", until)) if day is None]
         if self.minutes == 0:
             faults.append(Fault("/duration_minutes", "bad-duration"))
@@ -155,7 +154,7 @@ class MeetingForm(Form):
         day, time = self.value("wall-date").strip(), self.value("wall-time").strip()
         if fault.key != "start-missing" or not (day or time) or self._wall():
             return fault
-        return Fault("/wall-time" if _date(day) else "/wall", "bad-wall")
+        return Fault("/wall-time" if typed_date(day) else "/wall", "bad-wall")
 
     def _names(self) -> Iterator[str]:
         """The names of the inputs in the order of the page."""
@@ -219,7 +218,7 @@ class MeetingForm(Form):
         return replace(draft, wall=wall)
 
     def _wall(self) -> datetime | None:
-        day, time = _date(self.value("wall-date")), re.fullmatch(TYPED_TIME, self.value("wall-time").strip())
+        day, time = typed_date(self.value("wall-date")), re.fullmatch(TYPED_TIME, self.value("wall-time").strip())
         if day is None or time is None:
             return None
         return datetime(day.year, day.month, day.day, int(time[1]), int(time[2]))  # noqa: DTZ001 (a wall time has no zone)
@@ -260,13 +259,6 @@ def first_values(today: date) -> MultiDict[str, str]:
     values["from"] = (today + timedelta(days=1)).isoformat()
     values["to"] = (today + timedelta(days=14)).isoformat()
     return values
-
-
-def _date(typed: str) -> date | None:
-    try:
-        return date.fromisoformat(typed.strip())
-    except ValueError:
-        return None
 
 
 def _instant(typed: str) -> datetime | None:

@@ -17,6 +17,7 @@ Instants are RFC 3339 in UTC ending in `Z`; `local` maps a city's slug to the st
 local dates; intervals are half-open. Errors are problem documents (RFC 9457) in the caller's language, or in the one of
 `Accept-Language`. The ETag of a meeting counts its edits, not its answers: use it for `If-Match`, not for caching."""
 
+_NUMBER = {"type": "integer", "minimum": 0}
 _ERRORS = {
     400: "No JSON",
     401: "No valid token",
@@ -53,7 +54,7 @@ def document(calls: Iterable[Call], base_url: str) -> dict[str, Any]:
 
 
 def _path(rule: str) -> str:
-    return re.sub(r"<[^:>]+:(\w+)>", r"{\1}", rule)
+    return re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule)
 
 
 def _schemas(calls: list[Call]) -> dict[str, Any]:
@@ -94,8 +95,8 @@ def _operation(call: Call) -> dict[str, Any]:
 
 def _parameters(call: Call) -> list[dict[str, Any]]:
     found = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
-        for name in re.findall(r"<int[^:>]*:(\w+)>", call.rule)
+        {"name": name, "in": "path", "required": True, "schema": _NUMBER if kind else {"type": "string"}}
+        for kind, name in re.findall(r"<(int[^:>]*:)?(\w+)>", call.rule)
     ]
     if call.query:
         schema = call.query.model_json_schema(by_alias=True)
@@ -122,6 +123,7 @@ def _request_body(call: Call, model: type[BaseModel]) -> dict[str, Any]:
 def _responses(call: Call) -> dict[str, Any]:
     expected = {500} if call.public else {401, 429, 500}
     expected |= {404} if "<" in call.rule else set()
+    expected |= {403} if call.method == "DELETE" else set()
     expected |= {422} if call.query else set()
     expected |= {400, 403, 409, 413, 415, 422} if call.takes else set()
     expected |= {412} if call.has_etag and call.method != "GET" and call.status != 201 else set()

@@ -34,7 +34,7 @@ def test_the_description_is_public_and_of_version_3_1(document: dict[str, Any]) 
 def test_every_route_is_described_and_nothing_else(api: Api, document: dict[str, Any]) -> None:
     with api.client.application.app_context():
         served = {
-            (re.sub(r"<[^>]*:(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")), method.lower())
+            (re.sub(r"<(?:[^>]*:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")), method.lower())
             for rule in current_app.url_map.iter_rules()
             if rule.rule.startswith("/api/")
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

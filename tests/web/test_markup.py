@@ -38,7 +38,7 @@ HARMLESS = ("word " * len(ALL))[: len(ALL) - 1] + "."  # as long, so that it mee
 # Columns that hold a text of somebody's own; names in several languages get it in each.
 TEXTS = {
     "cities": ("name",), "fields": ("name",), "topics": ("name",), "objectives": ("name",), "rooms": ("name",),
-    "closures": ("name",), "people": ("name",), "meetings": ("title", "agenda", "cancel_reason"),
+    "closures": ("name", "set_by"), "people": ("name",), "meetings": ("title", "agenda", "cancel_reason"),
     "invitations": ("name", "comment", "answered_by"), "answers": ("comment", "by"), "outbox": ("answer",),
     "inbox": ("sender", "subject", "text", "reason"), "mailboxes": ("error",),
 }  # fmt: skip

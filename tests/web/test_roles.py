@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from scheduler import access, admin, feeds, mailbox, reviews, tokens
+from scheduler import access, admin, feeds, mailbox, office, reviews, tokens
 from scheduler.core.meeting import Meeting
+from scheduler.core.office import Closing
+from scheduler.core.words import Wording
 from scheduler.db import access as rows
 from scheduler.db import tables as t
 from scheduler.desk import Desk
@@ -49,6 +52,12 @@ POST  /settings/feeds/<feed_id>/revocation                     401     401     3
 GET   /                                                       sign-in sign-in     200     200     200     200
 GET   /api/v1/calendar.ics                                        401     401     200     200     200     200
 GET   /api/v1/cities                                              401     401     200     200     200     200
+POST  /api/v1/cities                                              401     401     403     403     403     201
+GET   /api/v1/cities/<slug>                                       401     401     200     200     200     200
+PATCH /api/v1/cities/<slug>                                       401     401     200     403     403     200
+GET   /api/v1/cities/<slug>/closures                              401     401     200     200     200     200
+POST  /api/v1/cities/<slug>/closures                              401     401     201     403     403     201
+DELETE /api/v1/cities/<slug>/closures/<closure_id>                401     401     204     403     403     204
 GET   /api/v1/fields                                              401     401     200     200     200     200
 GET   /api/v1/meetings                                            401     401     200     200     200     200
 GET   /api/v1/meetings/<meeting_id>                               401     401     200     200     404     200
@@ -60,6 +69,12 @@ GET   /api/v1/rooms                                               401     401   
 GET   /calendar.ics                                           sign-in sign-in     200     200     200     200
 GET   /cities                                                 sign-in sign-in     200     200     200     200
 GET   /cities/<slug>                                          sign-in sign-in     200     200     200     200
+GET   /cities/<slug>/hours                                    sign-in sign-in     200     403     403     200
+POST  /cities/<slug>/hours                                        401     401     303     403     403     303
+GET   /cities/<slug>/closures                                 sign-in sign-in     200     403     403     200
+POST  /cities/<slug>/closures                                     401     401     303     403     403     303
+POST  /cities/<slug>/closures/<closure_id>/removal                401     401     303     403     403     303
+POST  /cities/<slug>/reopenings                                   401     401     303     403     403     303
 GET   /health/live                                                200     200     200     200     200     200
 GET   /health/ready                                               200     200     200     200     200     200
 GET   /i/<token>                                                  200     200     200     200     200     200
@@ -196,6 +211,8 @@ def _prepared(house: House) -> Stage:
     cookie = access.sign_in(desk, values["sign_in"])
     values |= {"session_id": tokens.hashed(cookie)[:16], "half": _half(house)}
     values["sign_in"] = access.new_sign_in_link(desk, EMAILS["host"]).rpartition("/")[2]
+    day = date(2027, 6, 1)
+    values["closure_id"] = str(office.close(desk, None, "gwangjin", Closing(day, day, Wording.of("City day"))))
     made = feeds.create(desk, house.person(), "city", "gwangjin", "")
     values |= {"feed_id": str(made.feed.id), "feed": made.url.rpartition("/")[2].removesuffix(".ics")}
     at_first = databases.contents(desk.store), databases.fingerprint(desk.store)
@@ -221,11 +238,18 @@ MEETING = {
     "people": [{"name": "A", "email": "a@eregli.example", "city": "eregli", "language": "tr", "role": "required"}],
 }  # fmt: skip
 SLOTS = {"cities": ["gwangjin", "ulaanbaatar"], "from": "2027-03-01", "to": "2027-03-02", "duration_minutes": 60}
+CITY = {"slug": "busan", "name": "Busan", "zone": "Asia/Seoul", "country": "KR", "language": "ko", "hours": [[]] * 7}
 PERSON = {"name": "New desk", "email": "new@gwangjin.example", "city": "gwangjin", "language": "ko", "role": "contact"}
 SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/feeds": lambda: _json({"city": "gwangjin"}),
     "POST /settings/feeds": lambda: {"data": {"kind": "city", "city": "gwangjin"}},
     f"POST {API}/people": lambda: _json(PERSON),
+    f"POST {API}/cities": lambda: _json(CITY),
+    f"PATCH {API}/cities/<slug>": lambda: _json({"weight": 2}),
+    f"POST {API}/cities/<slug>/closures": lambda: _json({"day": "2027-06-02", "name": "Founding day"}),
+    "POST /cities/<slug>/hours": lambda: {"data": {"hours-0": "09:00-12:00", "weight": "2"}},
+    "POST /cities/<slug>/closures": lambda: {"data": {"day": "2027-06-02", "name": "Founding day"}},
+    "POST /cities/<slug>/reopenings": lambda: {"data": {"day": "2027-03-01"}},
     f"POST {API}/slots": lambda: _json(SLOTS),
     f"POST {API}/meetings": lambda: _json(MEETING | {"host": "gwangjin"}),
     f"PATCH {API}/meetings/<meeting_id>": lambda: _json({"video_url": "https://video.example/2"}),
