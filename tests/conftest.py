@@ -141,24 +141,25 @@ def compiled_statements() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> Iterator[None]:
     """What keeps a guesser busy would keep the tests busy too."""
-    with hashed_by(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)):
+    quick = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    with hashed_by(quick, quick.hash(b"of nobody")):
         yield
 
 
 @pytest.fixture
 def costly_passwords() -> Iterator[None]:
     """As they are kept in truth."""
-    with hashed_by(PRODUCTS_OWN):
+    with hashed_by(*PRODUCTS_OWN):
         yield
 
 
-PRODUCTS_OWN = passwords._hasher
+PRODUCTS_OWN = passwords._hasher, passwords._NOBODYS
 
 
 @contextmanager
-def hashed_by(hasher: PasswordHasher) -> Iterator[None]:
+def hashed_by(hasher: PasswordHasher, nobodys: str) -> Iterator[None]:
     given = passwords._hasher, passwords._NOBODYS
-    passwords._hasher, passwords._NOBODYS = hasher, hasher.hash(b"of nobody")
+    passwords._hasher, passwords._NOBODYS = hasher, nobodys
     yield
     passwords._hasher, passwords._NOBODYS = given
 

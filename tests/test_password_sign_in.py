@@ -284,6 +284,12 @@ def test_only_a_few_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("costly_passwords")
+def test_what_is_compared_without_a_password_costs_as_much() -> None:
+    assert passwords.is_outdated(passwords._NOBODYS) is False
+    assert passwords.is_right("of nobody", "") is False
+
+
+@pytest.mark.usefixtures("costly_passwords")
 def test_known_and_unknown_addresses_are_answered_after_the_same_time(house: House) -> None:
     """B05: a hash is computed for every address, whether there is one to compare with or not."""
     limited(house, wrong_passwords_per_hour=10_000)

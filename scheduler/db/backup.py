@@ -28,8 +28,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
@@ -58,6 +56,8 @@ class Restored:
 
 def can_take(store: Store) -> bool:
     """Makes or upgrades the database that shall take a copy's content; False when that cannot be."""
+    from alembic.util import CommandError
+
     try:
         store.upgrade()
     except (DatabaseError, CommandError):
@@ -108,6 +108,8 @@ def _prepared(file: Path) -> Iterator[Store]:
 
 
 def _must_be_ours(own: Path, file: Path) -> None:
+    from alembic.script import ScriptDirectory
+
     known = {script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()}
     try:
         with closing(sqlite3.connect(own)) as database:

@@ -17,6 +17,7 @@ from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy import types as sa
 
 from scheduler import paths
+from scheduler.db import engine
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from tests.databases import Databases
@@ -45,6 +46,7 @@ def to_revision(store: Store, revision: str) -> None:
 
 def test_the_revisions_are_one_line_and_numbered() -> None:
     assert [f"{n:04d}" for n in range(1, len(REVISIONS) + 1)] == REVISIONS
+    assert engine._newest() == REVISIONS[-1]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
