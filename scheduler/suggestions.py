@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from scheduler import public_holidays
@@ -11,9 +11,9 @@ from scheduler.core import hours, zones
 from scheduler.core.cities import City, Closure, Directory
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import email_key
-from scheduler.core.slots import Suggestions, closure_years, find_slots
+from scheduler.core.slots import Suggestions, Unknown, closure_years, find_slots
+from scheduler.db import calendars, meetings
 from scheduler.db import directory as cities
-from scheduler.db import meetings
 from scheduler.desk import Desk
 
 
@@ -44,15 +44,17 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
             db,
             emails=[email_key(p) for p in wanted.people],
             room=wanted.room,
-            since=datetime.combine(wanted.since, time(), UTC) - timedelta(days=min(2, _days_since_start(wanted.since))),
-            until=datetime.combine(wanted.until, time(), UTC) + timedelta(days=min(2, _days_to_end(wanted.until))),
+            since=_range(wanted)[0],
+            until=_range(wanted)[1],
             without=wanted.without,
         )
+        others = calendars.busy(db, [email_key(p) for p in wanted.people], wanted.cities, *_range(wanted), desk.now())
+        taken += [(owner.city, start, end) for owner in others for start, end, _ in owner.spans]
     busy: dict[str, list[tuple[datetime, datetime]]] = {}
     for slug, start, end in taken:
         # Whoever is busy counts for their own city; somebody of a city that is not asked for, for the first one.
         busy.setdefault(slug if slug in wanted.cities else wanted.cities[0], []).append((start, end))
-    return find_slots(
+    found = find_slots(
         chosen,
         {city.slug: closed_days(city, wanted.since, wanted.until) for city in chosen},
         wanted.since,
@@ -63,6 +65,15 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
         limit=wanted.limit,
         busy=busy,
     )
+    unknown = tuple(Unknown(owner.city, owner.email_key, owner.fetched_at) for owner in others if owner.is_stale)
+    return replace(found, unknown=unknown)
+
+
+def _range(wanted: Wanted) -> tuple[datetime, datetime]:
+    """The dates as time, on whatever clock."""
+    since = datetime.combine(wanted.since, time(), UTC) - timedelta(days=min(2, _days_since_start(wanted.since)))
+    until = datetime.combine(wanted.until, time(), UTC) + timedelta(days=min(2, _days_to_end(wanted.until)))
+    return since, until
 
 
 def closed_days(city: City, since: date, until: date) -> dict[date, Closure]:

@@ -62,9 +62,20 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """Whose calendar tells nothing that still counts: a person (`email`), or a city as a whole. `known_at`: until when
+    it did, if ever."""
+
+    city: str
+    email: str
+    known_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     slots: tuple[Slot, ...]
     excluded: tuple[Excluded, ...]
+    unknown: tuple[Unknown, ...] = ()
 
 
 def closure_years(since: date, until: date) -> range:
