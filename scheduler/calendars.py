@@ -24,6 +24,7 @@ from scheduler.ics import busy
 __all__ = ["Calendar"]
 
 NAME_LENGTH = 100
+FILE_BYTES = busy.MAX_BYTES
 # What is read, seen from now: a search spans 400 days at most. Yesterday, because it is still today somewhere.
 AHEAD, BEHIND = timedelta(days=550), timedelta(days=1)
 

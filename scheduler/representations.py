@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler import i18n
+from scheduler.calendars import Listed as ListedCalendar
 from scheduler.core import zones
 from scheduler.core.cities import City, Directory, Person, Room, WeeklyHours
 from scheduler.core.cities import Field as CooperationField
@@ -109,9 +110,18 @@ class DataAnswer(Answered):
     holidays: str
 
 
+class UnknownAnswer(Answered):
+    city: str
+    person: Annotated[str | None, Field(description="E-mail address; null: the city as a whole")]
+    known_at: Annotated[Utc | None, Field(description="When their calendar was last read; null: never")]
+
+
 class SlotsAnswer(Answered):
     slots: list[SlotAnswer]
     excluded: list[ExcludedAnswer]
+    unknown: Annotated[
+        list[UnknownAnswer], Field(description="Whose calendar tells nothing that still counts: they may be busy")
+    ]
     compromises: list[SlotAnswer]
     data: DataAnswer
 
@@ -205,6 +215,25 @@ class FeedsAnswer(Answered):
     feeds: list[FeedAnswer]
 
 
+class CalendarAnswer(Answered):
+    id: int
+    city: str
+    person: Annotated[str | None, Field(description="E-mail address; null: of the city as a whole")]
+    kind: Annotated[str, Field(description="url, file")]
+    name: str
+    host: Annotated[str | None, Field(description="Of the address, of which no more is ever shown")]
+    created_at: Utc
+    fetched_at: Annotated[Utc | None, Field(description="When its times were last right; null: not read yet")]
+    stale: Annotated[bool, Field(description="Nothing is known of it that still counts: hours are unknown, not free")]
+    error: Annotated[
+        str | None, Field(description="unreachable, unreadable, too-large, rule, too-hard, key; null: none")
+    ]
+
+
+class CalendarsAnswer(Answered):
+    calendars: list[CalendarAnswer]
+
+
 class DecidedAnswer(Answered):
     id: int
     decision: str
@@ -293,6 +322,10 @@ def represent_suggestions(
     return SlotsAnswer(
         slots=[_slot(s) for s in found.slots],
         excluded=[_excluded(e, directory, language) for e in found.excluded],
+        unknown=[
+            UnknownAnswer(city=u.city, person=u.email or None, known_at=utc(u.known_at) if u.known_at else None)
+            for u in found.unknown
+        ],
         compromises=[],
         data=DataAnswer(tz=versions["tz"], holidays=versions["holidays"]),
     ).model_dump()
@@ -367,6 +400,31 @@ def _feed(entry: Listed) -> FeedAnswer:
         language=feed.language,
         created_at=utc(feed.created_at),
         **{feed.kind: key},
+    )
+
+
+def represent_calendars(listed: Iterable[ListedCalendar]) -> dict[str, Any]:
+    """The body of `GET /calendars`; never with an address."""
+    return CalendarsAnswer(calendars=[_calendar(entry) for entry in listed]).model_dump()
+
+
+def represent_calendar(listed: ListedCalendar) -> dict[str, Any]:
+    return _calendar(listed).model_dump()
+
+
+def _calendar(entry: ListedCalendar) -> CalendarAnswer:
+    calendar = entry.calendar
+    return CalendarAnswer(
+        id=calendar.id,
+        city=calendar.city,
+        person=entry.owner.email if entry.owner else None,
+        kind=calendar.kind,
+        name=calendar.name,
+        host=calendar.host or None,
+        created_at=utc(calendar.created_at),
+        fetched_at=utc(calendar.fetched_at) if calendar.fetched_at else None,
+        stale=entry.is_stale,
+        error=calendar.error or None,
     )
 
 

@@ -23,6 +23,7 @@ from scheduler.mail.render import PlainContext
 from scheduler.web import (
     agenda,
     api,
+    calendars,
     cities,
     clocks,
     failures,
@@ -57,6 +58,7 @@ BLUEPRINTS = (
     own_settings,
     own_sign_in,
     feeds,
+    calendars,
     operation,
     mailbox,
     health,

@@ -12,7 +12,7 @@ from babel.dates import format_skeleton, get_day_names
 from babel.numbers import format_decimal
 from flask import Blueprint, render_template
 
-from scheduler import i18n, meetings, public_holidays
+from scheduler import i18n, meetings, public_holidays, rights
 from scheduler.core import hours, zones
 from scheduler.core.cities import City, Closure, Minutes, Partnership
 from scheduler.core.errors import NotFound
@@ -65,6 +65,7 @@ def show(slug: str) -> str:
         objectives=[objective for objective in known.objectives.values() if objective.city == slug],
         people=meetings.people(desk(), person(), slug),
         shows_addresses=person().city == slug or person().role == "operator",
+        keeps_calendars=rights.may_keep_calendars(person(), slug, None),
         partners=_partners(city),
         at=_at,
         offset=i18n.utc_offset,

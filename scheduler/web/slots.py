@@ -9,11 +9,11 @@ from itertools import groupby
 
 from scheduler import suggestions
 from scheduler.core.errors import Invalid
-from scheduler.core.slots import Excluded, Slot
+from scheduler.core.slots import Excluded, Slot, Unknown
 from scheduler.web import clocks
 from scheduler.web.clocks import LocalTime
 from scheduler.web.meeting_form import MeetingForm
-from scheduler.web.reader import desk, directory, language, sentence
+from scheduler.web.reader import desk, directory, language, person, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Found:
     days: list[tuple[date, list[Offer]]]
     closed: list[tuple[date, list[str]]]
     versions: dict[str, str]
+    unknown: list[str]  # whose hours may be taken, because nobody knows
 
     @property
     def values(self) -> list[str]:
@@ -58,6 +59,7 @@ def find(form: MeetingForm) -> Found | None:
         _by_day(suggested.slots, wanted.cities, wanted.minutes),
         _closed(suggested.excluded),
         suggestions.data_versions(),
+        [_unknown(entry) for entry in suggested.unknown],
     )
 
 
@@ -73,6 +75,14 @@ def instant_text(instant: datetime) -> str:
 def offers(instants: Iterable[datetime], cities: tuple[str, ...], minutes: int) -> list[Offer]:
     """Instants to choose from, the first city's clock leading."""
     return [Offer(instant_text(i), clocks.local_times(i, minutes, cities, cities[0])) for i in instants]
+
+
+def _unknown(entry: Unknown) -> str:
+    who, own = entry.email or directory().city_name(entry.city, language()), person().city
+    if entry.known_at is None:
+        return sentence("web.slots.unknown", who=who)
+    when, city = clocks.moment(entry.known_at, own), directory().city_name(own, language())
+    return sentence("web.slots.unknown_since", who=who, when=when, city=city)
 
 
 def _by_day(found: Iterable[Slot], cities: tuple[str, ...], minutes: int) -> list[tuple[date, list[Offer]]]:
