@@ -82,9 +82,12 @@ class Refresher:
         if address is None:
             self._failed(claimed, "key")
             return
+        if self.desk.older_keys and sealing.opened((self.desk.key,), claimed.address) is None:
+            with self.desk.store.write() as db:
+                calendars.seal_anew(db, claimed, sealing.sealed(self.desk.keys, address))
         goes_far = claimed.known_until is not None and claimed.known_until > now + AHEAD - AT_LATEST
-        marks = (claimed.etag, claimed.last_modified) if goes_far else ("", "")
-        fetched = fetching.fetch(address, *marks, network=self.network)
+        validators = (claimed.etag, claimed.last_modified) if goes_far else ("", "")
+        fetched = fetching.fetch(address, *validators, network=self.network)
         following = now + EVERY * random.uniform(0.9, 1.1)  # or all would march in step
         if fetched.content is None:
             with self.desk.store.write() as db:
@@ -99,7 +102,7 @@ class Refresher:
                 now=now,
                 known_until=now + AHEAD,
                 next_fetch_at=following,
-                marks=(fetched.etag, fetched.last_modified),
+                validators=(fetched.etag, fetched.last_modified),
             )
         log.info("calendar %s: read", claimed.id)
 

@@ -6,10 +6,11 @@ import logging
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from scheduler import admin, calendars, fetching, sealing, suggestions
+from scheduler import admin, backups, calendars, fetching, sealing, suggestions
 from scheduler.calendars import Listed, New
 from scheduler.core.cities import Person
 from scheduler.core.errors import Forbidden, Invalid, NotFound, SchedulerError, TooMany
@@ -214,7 +215,7 @@ def test_two_workers_read_no_calendar_twice_and_a_lost_lease_writes_nothing(hous
     with house.desk.store.write() as db:
         theirs = rows.claim(db, house.clock.time, "other")
         assert theirs is not None
-        known = {"now": NOW, "known_until": NOW, "next_fetch_at": NOW, "marks": ("", "")}
+        known = {"now": NOW, "known_until": NOW, "next_fetch_at": NOW, "validators": ("", "")}
         assert not rows.was_read(db, mine, {"busy": [(1, 2)]}, **known)  # type: ignore[arg-type]
         assert not rows.failed(db, mine, "unreachable", NOW)
         assert rows.unchanged(db, theirs, NOW, NOW + EVERY)
@@ -261,12 +262,14 @@ def test_an_address_can_be_opened_with_an_older_key_and_with_no_other(house: Hou
     added = add(house)
     desk = house.desk
     renewed = replace(desk, key=b"another key of thirty-two letters", older_keys=(desk.key,))
-    Refresher(renewed, threading.Event()).once()
-    assert web.asked == [(ADDRESS, "", "")]
+    Refresher(renewed, threading.Event()).once()  # and then it is sealed with the newer one
     house.clock.forward(hours=1)
     Refresher(replace(renewed, older_keys=()), threading.Event()).once()
+    assert [asked[0] for asked in web.asked] == [ADDRESS, ADDRESS]
+    house.clock.forward(hours=1)
+    refresh(house)
     assert now(house, added).error == "key"
-    assert len(web.asked) == 1
+    assert len(web.asked) == 2
     seal = sealing.sealed([desk.key], ADDRESS)
     assert sealing.sealed([desk.key], ADDRESS) != seal
     assert sealing.opened([desk.key], seal[:-4] + "AAA=") is None
@@ -354,6 +357,16 @@ def test_with_a_person_or_by_hand_a_calendar_goes_with_its_times(house: House, w
     assert occupied(house, left.email) == []
     calendars.remove(house.desk, house.person(), mine.calendar.id)
     assert not databases.contents(house.desk.store)["busy_times"]
+
+
+def test_a_restored_copy_brings_no_calendar_back_that_was_removed(house: House, tmp_path: Path) -> None:
+    removed, kept = add(house, file=ONE), add(house, city="gwangjin", file=ONE)
+    backups.backup(house.desk.settings, tmp_path / "copy.db")
+    calendars.remove(house.desk, house.person(), removed.calendar.id)
+    backups.restore(house.desk.settings, tmp_path / "copy.db", NOW)
+    found = databases.contents(house.desk.store)
+    assert [row["id"] for row in found["calendars"]] == [kept.calendar.id]
+    assert {row["calendar_id"] for row in found["busy_times"]} == {kept.calendar.id}
 
 
 def test_a_file_is_known_for_two_weeks(house: House) -> None:

@@ -86,6 +86,20 @@ def remove_of_person(db: Connection, person_id: int) -> None:
         remove(db, calendar.id)
 
 
+def marks(db: Connection) -> set[tuple[int, datetime]]:
+    """What tells the calendars there are from others that a restored copy may bring back."""
+    c = t.calendars.c
+    return {(row.id, row.created_at) for row in db.execute(select(c.id, c.created_at))}
+
+
+def remove_but(db: Connection, kept: set[tuple[int, datetime]]) -> None:
+    """Removes what is not in `kept`, and those of people who are disabled."""
+    c, p = t.calendars.c, t.people.c
+    left = select(c.id).join(t.people, c.person_id == p.id).where(p.disabled_at.is_not(None))
+    for calendar_id in {ident for ident, _ in marks(db) - kept} | set(db.scalars(left)):
+        remove(db, calendar_id)
+
+
 # --- reading them
 
 
@@ -158,15 +172,21 @@ def was_read(
     now: datetime,
     known_until: datetime,
     next_fetch_at: datetime,
-    marks: tuple[str, str],
+    validators: tuple[str, str],
 ) -> bool:
-    """Puts the times in the place of those that were there. `marks`: ETag and Last-Modified."""
-    etag, last_modified = marks
+    """Puts the times in the place of those that were there. `validators`: ETag and Last-Modified."""
+    etag, last_modified = validators
     known = {"fetched_at": now, "known_until": known_until, "etag": etag, "last_modified": last_modified}
     if not _finish(db, claimed, failures=0, error="", next_fetch_at=next_fetch_at, **known):
         return False
     put_times(db, claimed.id, busy)
     return True
+
+
+def seal_anew(db: Connection, claimed: Claimed, address: str) -> None:
+    """`address` under the newest key, so that the older ones are needed no more."""
+    c = t.calendars.c
+    db.execute(update(t.calendars).where(c.id == claimed.id, c.lease == claimed.lease).values(address=address))
 
 
 def _finish(db: Connection, claimed: Claimed, **values: Any) -> bool:

@@ -59,7 +59,7 @@ def find(form: MeetingForm) -> Found | None:
         _by_day(suggested.slots, wanted.cities, wanted.minutes),
         _closed(suggested.excluded),
         suggestions.data_versions(),
-        [_unknown(entry) for entry in suggested.unknown],
+        [_unknown(entry, form) for entry in suggested.unknown],
     )
 
 
@@ -77,8 +77,9 @@ def offers(instants: Iterable[datetime], cities: tuple[str, ...], minutes: int) 
     return [Offer(instant_text(i), clocks.local_times(i, minutes, cities, cities[0])) for i in instants]
 
 
-def _unknown(entry: Unknown) -> str:
-    who, own = entry.email or directory().city_name(entry.city, language()), person().city
+def _unknown(entry: Unknown, form: MeetingForm) -> str:
+    names = {known.email.casefold(): known.name for known in form.known}
+    who, own = names.get(entry.email) or directory().city_name(entry.city, language()), person().city
     if entry.known_at is None:
         return sentence("web.slots.unknown", who=who)
     when, city = clocks.moment(entry.known_at, own), directory().city_name(own, language())
