@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from scheduler.calendars import New as NewCalendar
 from scheduler.core import zones
 from scheduler.core.drafts import LONGEST, SHORTEST
 from scheduler.core.errors import Fault, Invalid
@@ -187,6 +188,16 @@ class FeedBody(Body):
         return next(iter(given.items()))
 
 
+class CalendarBody(Body):
+    """Of a person or of a city as a whole, without either of the caller; an address or the calendar itself."""
+
+    person: Annotated[str | None, Field(description="E-mail address")] = None
+    city: Code | None = None
+    url: Annotated[str | None, Field(description="https:// or webcal://, on the public internet")] = None
+    ics: Annotated[str | None, Field(description="The calendar (RFC 5545); at most 5 MB")] = None
+    name: str | None = None
+
+
 class CityQuery(Body):
     city: Code = ""
 
@@ -254,6 +265,11 @@ def as_wanted(body: SlotsBody) -> Wanted:
         optional=tuple(body.optional),
         room=body.room or "",
     )
+
+
+def as_calendar(body: CalendarBody) -> NewCalendar:
+    file = body.ics.encode() if body.ics is not None else None
+    return NewCalendar(body.name or "", body.person or "", body.city or "", body.url, file)
 
 
 def patched(draft: Draft, patch: object) -> Draft:

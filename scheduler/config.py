@@ -221,6 +221,8 @@ class Limits(_Section):
     api_requests_per_minute: int = Field(default=60_000, ge=1)  # per token
     invitations_per_hour: int = Field(default=20_000, ge=1)  # per coordinator
     mails_per_recipient_per_day: int = Field(default=500, ge=1)  # of all coordinators together
+    calendars_per_owner: int = Field(default=10, ge=1, le=100)
+    calendar_changes_per_hour: int = Field(default=60, ge=1)  # per person
     mail_bytes: int = Field(default=10_000_000, ge=100_000)
     calendar_bytes: int = Field(default=512_000, ge=10_000)
     outbox_late_minutes: int = Field(default=60, ge=1)

@@ -69,6 +69,11 @@ def invitations(desk: Desk) -> Limit:
     return Limit("invitations", desk.settings.limits.invitations_per_hour, HOUR, "too-many-invitations")
 
 
+def calendars(desk: Desk) -> Limit:
+    """Per person: each costs a look at somebody's server, or work of ours."""
+    return Limit("calendars", desk.settings.limits.calendar_changes_per_hour, HOUR)
+
+
 def spend(desk: Desk, limit: Limit, who: str) -> None:
     """Counts one for `who` (a client's address, say). Raises TooMany beyond the limit."""
     window = _window(desk, limit)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler import i18n
+from scheduler.calendars import Listed as ListedCalendar
 from scheduler.core import zones
 from scheduler.core.cities import Directory, Person, Room
 from scheduler.core.cities import Field as CooperationField
@@ -127,12 +128,20 @@ class DataAnswer(Answered):
     holidays: str
 
 
+class UnknownAnswer(Answered):
+    city: str
+    person: Annotated[str | None, Field(description="E-mail address; null: the city as a whole")]
+    known_at: Annotated[Utc | None, Field(description="When their calendar was last read; null: never")]
+
+
 class SlotsAnswer(Answered):
     slots: list[SlotAnswer]
     total: Annotated[int, Field(description="How many slots there are, of which the best are listed")]
     excluded: list[ExcludedAnswer]
     compromises: Annotated[list[CompromiseAnswer], Field(description="Only if there is no slot at all")]
-    unknown: Annotated[list[str], Field(description="Addresses of people whose calendar is not known well enough")]
+    unknown: Annotated[
+        list[UnknownAnswer], Field(description="Whose calendar tells nothing that still counts: they may be busy")
+    ]
     data: DataAnswer
 
 
@@ -209,6 +218,25 @@ class FeedAnswer(Answered):
 
 class FeedsAnswer(Answered):
     feeds: list[FeedAnswer]
+
+
+class CalendarAnswer(Answered):
+    id: int
+    city: str
+    person: Annotated[str | None, Field(description="E-mail address; null: of the city as a whole")]
+    kind: Annotated[str, Field(description="url, file")]
+    name: str
+    host: Annotated[str | None, Field(description="Of the address, of which no more is ever shown")]
+    created_at: Utc
+    fetched_at: Annotated[Utc | None, Field(description="When its times were last right; null: not read yet")]
+    stale: Annotated[bool, Field(description="Nothing is known of it that still counts: hours are unknown, not free")]
+    error: Annotated[
+        str | None, Field(description="unreachable, unreadable, too-large, rule, too-hard, key; null: none")
+    ]
+
+
+class CalendarsAnswer(Answered):
+    calendars: list[CalendarAnswer]
 
 
 class DecidedAnswer(Answered):
@@ -301,7 +329,10 @@ def represent_suggestions(
         total=found.total,
         excluded=[_excluded(e, directory, language) for e in found.excluded],
         compromises=[_compromise(c) for c in found.compromises],
-        unknown=list(found.unknown),
+        unknown=[
+            UnknownAnswer(city=u.city, person=u.email or None, known_at=utc(u.known_at) if u.known_at else None)
+            for u in found.unknown
+        ],
         data=DataAnswer(tz=versions["tz"], holidays=versions["holidays"]),
     ).model_dump()
 
@@ -368,6 +399,31 @@ def _feed(entry: Listed) -> FeedAnswer:
         language=feed.language,
         created_at=utc(feed.created_at),
         **{feed.kind: key},
+    )
+
+
+def represent_calendars(listed: Iterable[ListedCalendar]) -> dict[str, Any]:
+    """The body of `GET /calendars`; never with an address."""
+    return CalendarsAnswer(calendars=[_calendar(entry) for entry in listed]).model_dump()
+
+
+def represent_calendar(listed: ListedCalendar) -> dict[str, Any]:
+    return _calendar(listed).model_dump()
+
+
+def _calendar(entry: ListedCalendar) -> CalendarAnswer:
+    calendar = entry.calendar
+    return CalendarAnswer(
+        id=calendar.id,
+        city=calendar.city,
+        person=entry.owner.email if entry.owner else None,
+        kind=calendar.kind,
+        name=calendar.name,
+        host=calendar.host or None,
+        created_at=utc(calendar.created_at),
+        fetched_at=utc(calendar.fetched_at) if calendar.fetched_at else None,
+        stale=entry.is_stale,
+        error=calendar.error or None,
     )
 
 

@@ -53,3 +53,8 @@ def must_operate(actor: Person | None) -> None:
 
 def may_answer_for(actor: Person | None, meeting: Meeting, invitation: Invitation) -> bool:
     return may_edit(actor, meeting) or bool(actor and actor.signs_in and actor.city == invitation.invitee.city)
+
+
+def may_keep_calendars(actor: Person | None, city: str, person_id: int | None) -> bool:
+    """Calendars that say when somebody is busy: one's own, and those of one's city and all its people."""
+    return may_host(actor, city) or bool(actor and actor.signs_in and actor.id == person_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
@@ -14,9 +14,9 @@ from scheduler.core.cities import City, Closure, Directory
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import email_key
 from scheduler.core.search import Attendee
-from scheduler.core.slots import Suggestions, busy_spans, closure_years, find_slots
+from scheduler.core.slots import Suggestions, Unknown, busy_spans, closure_years, find_slots
+from scheduler.db import calendars, meetings
 from scheduler.db import directory as cities
-from scheduler.db import meetings
 from scheduler.desk import Desk
 
 # Busy time is loaded from so many days before the dates asked for until so many after: buffers, meetings that run into
@@ -49,16 +49,25 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
     with desk.store.read() as db:
         directory = cities.load(db)
         chosen = _chosen(wanted, directory)
+        since, until = _days_from(wanted.since, -_BEFORE), _days_from(wanted.until, _AFTER)
         taken = meetings.busy(
             db,
             emails=[email_key(p) for p in (*wanted.people, *wanted.optional)],
             room=wanted.room,
-            since=_days_from(wanted.since, -_BEFORE),
-            until=_days_from(wanted.until, _AFTER),
+            since=since,
+            until=until,
             without=wanted.without,
         )
+        others = calendars.busy(
+            db,
+            [email_key(p) for p in (*wanted.people, *wanted.optional)],
+            list(dict.fromkeys(wanted.cities)),
+            since,
+            until,
+            desk.now(),
+        )
     years = closure_years(wanted.since, wanted.until)
-    return find_slots(
+    found = find_slots(
         [_calendar(city, tuple(closed_days(city, years).values()), years) for city in chosen],
         wanted.since,
         wanted.until,
@@ -66,8 +75,10 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
         now=desk.now(),
         step_minutes=wanted.step_minutes,
         limit=wanted.limit,
-        attendees=_attendees(wanted, taken),
+        attendees=_attendees(wanted, taken, others),
     )
+    unknown = tuple(Unknown(owner.city, owner.email_key, owner.fetched_at) for owner in others if owner.is_stale)
+    return replace(found, unknown=unknown)
 
 
 def closed_days(city: City, years: range) -> dict[date, Closure]:
@@ -81,14 +92,18 @@ def _calendar(city: City, closed: tuple[Closure, ...], years: range) -> Calendar
     return Calendar.of(city, {closure.day: closure for closure in closed}, years)
 
 
-def _attendees(wanted: Wanted, taken: Iterable[tuple[str, str, datetime, datetime]]) -> list[Attendee]:
+def _attendees(
+    wanted: Wanted, taken: Iterable[tuple[str, str, datetime, datetime]], others: Iterable[calendars.Occupied]
+) -> list[Attendee]:
     """Whoever is busy counts for their own city; somebody of a city that is not asked for, for the first one."""
+    read = [(o.email_key or o.city, o.city, start, end) for o in others for start, end, _ in o.spans]
     busy: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    for key, slug, start, end in taken:
+    for key, slug, start, end in (*taken, *read):
         busy.setdefault((key, slug if slug in wanted.cities else wanted.cities[0]), []).append((start, end))
-    required = {wanted.room, *(email_key(person) for person in wanted.people)}
+    not_people = {wanted.room, *wanted.cities}  # what a city as a whole does keeps everybody away
+    required = not_people | {email_key(person) for person in wanted.people}
     return [
-        Attendee(key, city, required=key in required, busy=busy_spans(intervals), room=key == wanted.room)
+        Attendee(key, city, required=key in required, busy=busy_spans(intervals), room=key in not_people)
         for (key, city), intervals in busy.items()
     ]
 

@@ -1,4 +1,5 @@
-"""The worker: hands over what is in the outbox; beside that, in a thread of its own, mail is taken in (`polling`).
+"""The worker: hands over what is in the outbox; beside that, in threads of their own, mail is taken in (`polling`) and
+calendars of others are read (`refreshing`).
 
 Each mail is claimed, handed over, and marked, in this order; a crash in between means that the same bytes are handed
 over again. What the mail server refuses for the moment is tried again with growing pauses for five days; what it
@@ -26,6 +27,7 @@ from scheduler.desk import Desk
 from scheduler.mail import compose, smtp
 from scheduler.outgoing import load, retrying, save
 from scheduler.polling import Poller
+from scheduler.refreshing import Refresher
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +62,17 @@ class Worker:
         compose.self_test()
         mail_in = threading.Thread(target=Poller(self.desk, self.stop).run, name="mailbox", daemon=True)
         mail_in.start()
+        busy = threading.Thread(target=Refresher(self.desk, self.stop).run, name="calendars", daemon=True)
+        busy.start()
         self._send_on_and_on()
         mail_in.join(POLLER_END_SECONDS)
 
     def once(self) -> bool:
-        """Takes mail in and does all that is due; False when a mail server is not to be had at the moment."""
+        """Takes mail in, does all that is due, and reads calendars; False when a mail server is not to be had."""
         came_in = Poller(self.desk, self.stop).once()
-        return self._send_due() and came_in
+        went_out = self._send_due()
+        Refresher(self.desk, self.stop).once()
+        return went_out and came_in
 
     def _send_on_and_on(self) -> None:
         while not self.stop.is_set():

@@ -15,7 +15,7 @@ from scheduler.core.hints import CODES
 from scheduler.core.meeting import CHAIR, ROLES, STATUSES
 from scheduler.core.words import LANGUAGES
 from scheduler.example import PARTNERSHIP_KINDS, PERSON_ROLES
-from scheduler.web import own_sign_in
+from scheduler.web import calendars, own_sign_in
 
 AREAS = sorted({path.name for path in paths.TRANSLATIONS.glob("*/*.toml")})
 KEYS = sorted({key for language in LANGUAGES for key in i18n.catalogue(language)})
@@ -54,6 +54,7 @@ OUTCOMES = {
 SETS = {
     "mail.security": {*ways_in.CHANGES, "ended", "ended_all", "not_you", "button"},
     "sign_in.done": set(own_sign_in.DONE),
+    "calendars.done": set(calendars.DONE),
     "words.answer": {"accepted", "tentative", "declined"},
     "words.status": set(STATUSES),
     "words.meeting_status": {"confirmed", "cancelled", "held", "proposed"},

@@ -23,16 +23,16 @@ from scheduler.core.spans import Array, Bounds, Mask, Span
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """A person, or a room, whose busy time counts. `city` may be one that does not take part; then it has no buffer.
+    """A person whose busy time counts, or (`room`) a room or a city as a whole. `city` may be one that does not take
+    part; then it has no buffer.
 
-    Only a required one keeps a meeting away. `unknown`: perhaps more is busy than we know.
+    Only a required one keeps a meeting away.
     """
 
     key: str
     city: str
     required: bool = True
     busy: Sequence[Span] = ()
-    unknown: bool = False
     room: bool = False
 
 

@@ -51,8 +51,18 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """Whose calendar tells nothing that still counts: a person (`email`), or a city as a whole. `known_at`: until when
+    it did, if ever."""
+
+    city: str
+    email: str
+    known_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
-    """The best `slots` of `total`, by rank. `unknown`: keys of attendees of whom perhaps more is busy than we know.
+    """The best `slots` of `total`, by rank. `unknown`: of whom perhaps more is busy than we know.
 
     `search` is what they were found by, for whoever wants a picture of a day (`strips`).
     """
@@ -62,7 +72,7 @@ class Suggestions:
     search: Search
     total: int = 0
     compromises: tuple[Compromise, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
 
 
 def closure_years(since: date, until: date) -> range:
@@ -103,7 +113,6 @@ def find_slots(
         search,
         len(ranked.starts),
         () if len(ranked.starts) else tuple(compromises(search, (now + HORIZON).date())),
-        tuple(attendee.key for attendee in attendees if attendee.unknown),
     )
 
 

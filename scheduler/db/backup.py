@@ -8,7 +8,7 @@ A restored database sends nothing twice that was sent, and never falls behind wh
 - Mails sent since the copy was made stay in the history of those invitations that it knows, so that the next mail to
   a person is told against the last one they got; its SEQUENCE and DTSTAMP are above all that they have. Where nobody
   knows how far those went, SEQUENCE jumps.
-- Sessions and sign-in links end; what was revoked or disabled since stays so.
+- Sessions and sign-in links end; what was revoked, disabled or (calendars of others) removed since stays so.
 - Passwords, second factors and recovery codes end too: one that was changed, removed or used since must not come back
   to life. Everybody signs in by a link and sets them up anew.
 
@@ -32,6 +32,7 @@ from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from scheduler import paths
+from scheduler.db import calendars
 from scheduler.db import tables as t
 from scheduler.db.copying import Unusable, copy, must_be_whole, replace
 from scheduler.db.engine import Store
@@ -137,6 +138,7 @@ class _Present:
     sent: list[dict[str, Any]]  # whole mails that have perhaps left and that the copy does not know
     revoked: dict[str, dict[str, datetime]]  # by table, token hash -> when
     disabled: dict[str, datetime] = field(default_factory=dict)
+    calendars: set[tuple[int, datetime]] = field(default_factory=set)
 
 
 def _present(live: Connection, old: Connection) -> _Present:
@@ -153,6 +155,7 @@ def _present(live: Connection, old: Connection) -> _Present:
         sent=[_whole(live, row.id) for row in mails if _perhaps_left(row) and row.message_id not in copied],
         revoked={table.name: _revoked(live, table) for table in _revocable()},
         disabled={row.email_key: row.disabled_at for row in disabled},
+        calendars=calendars.marks(live),
     )
 
 
@@ -185,6 +188,8 @@ def _continue(live: Connection, present: _Present, now: datetime) -> Restored:
             live.execute(update(table).where(table.c.token_hash == token_hash).values(revoked_at=at))
     for email_key, at in present.disabled.items():
         live.execute(update(t.people).where(t.people.c.email_key == email_key).values(disabled_at=at))
+    if present.people:  # on a new machine nobody knows what was removed since
+        calendars.remove_but(live, present.calendars)
     known = set(live.scalars(select(t.meetings.c.id)))
     held = live.scalar(select(func.count()).select_from(t.outbox).where(t.outbox.c.state == "held")) or 0
     lost = {row["meeting_id"] for row in present.sent if row["meeting_id"]} - known

@@ -27,7 +27,7 @@ from scheduler.core.cities import (
 )
 from scheduler.core.meeting import email_key
 from scheduler.core.words import Wording
-from scheduler.db import access, closures, editions, feeds, passwords
+from scheduler.db import access, calendars, closures, editions, feeds, passwords
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -235,7 +235,8 @@ def change_language(db: Connection, person_id: int, language: str) -> None:
 
 
 def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datetime) -> None:
-    """Disables the person, hands their meetings over, and ends all their ways in, tokens and feeds."""
+    """Disables the person, hands their meetings over, ends all their ways in, tokens and feeds, and
+    forgets when they are busy."""
     db.execute(update(t.people).where(t.people.c.id == person_id).values(disabled_at=now))
     db.execute(update(t.meetings).where(t.meetings.c.owner_id == person_id).values(owner_id=hand_over_to))
     access.end_sessions(db, person_id)
@@ -245,3 +246,4 @@ def disable_person(db: Connection, person_id: int, hand_over_to: int, now: datet
     open_tokens = (tokens.c.person_id == person_id) & tokens.c.revoked_at.is_(None)
     db.execute(update(tokens).where(open_tokens).values(revoked_at=now))
     feeds.revoke_of_person(db, person_id, now)
+    calendars.remove_of_person(db, person_id)

@@ -491,6 +491,47 @@ feeds = Table(
     Index(None, "city"),
 )
 
+# --- busy time by the calendars of others
+
+# A calendar that a person, or a city as a whole (no person), publishes or has handed over as a file.
+calendars = Table(
+    "calendars",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("city", ForeignKey("cities.slug"), nullable=False),
+    Column("person_id", ForeignKey("people.id")),
+    Column("kind", String(8), nullable=False),  # url, file
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),  # sealed, because whoever knows it reads the calendar; empty: a file
+    Column("host", String(255), nullable=False),  # of the address, all that is ever shown of it
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("checked_at", Instant),  # when it was last tried
+    Column("fetched_at", Instant),  # when its times were last right
+    Column("known_until", Instant),  # up to where they are known
+    Column("failures", Integer, nullable=False),  # one after the other, up to now
+    Column("error", String(32), nullable=False),  # of the last try, if it failed
+    Column("next_fetch_at", Instant),  # null: never, it is a file
+    Column("lease", String(32), nullable=False),  # of the worker that is reading it; empty: nobody
+    Column("lease_until", Instant),
+    Index(None, "city"),
+    Index(None, "person_id"),
+    Index(None, "next_fetch_at"),
+    Index(None, "host", "checked_at"),
+)
+
+# All that is kept of what stands in them. Intervals of one kind are apart from each other.
+busy_times = Table(
+    "busy_times",
+    metadata,
+    Column("calendar_id", ForeignKey("calendars.id"), primary_key=True),
+    Column("starts", Instant, primary_key=True),
+    Column("ends", Instant, nullable=False),
+    Column("kind", String(16), nullable=False),  # busy, tentative
+    CheckConstraint("starts < ends", name="interval"),
+)
+
 # --- operation: of the moment, so no copy of the database brings it back
 
 # When each process that stays was last heard of, and when it last could do its work.

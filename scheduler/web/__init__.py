@@ -23,6 +23,7 @@ from scheduler.mail.render import PlainContext
 from scheduler.web import (
     agenda,
     api,
+    calendars,
     cities,
     city_closures,
     city_hours,
@@ -60,6 +61,7 @@ BLUEPRINTS = (
     own_settings,
     own_sign_in,
     feeds,
+    calendars,
     operation,
     mailbox,
     health,

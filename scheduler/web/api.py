@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, request
 
-from scheduler import admin, answers, bodies, booking, exports, feeds, meetings, reviews, suggestions
+from scheduler import admin, answers, bodies, booking, calendars, exports, feeds, meetings, reviews, suggestions
 from scheduler import representations as shown
 from scheduler.core.cities import Directory
 from scheduler.core.errors import Outdated
@@ -155,6 +155,31 @@ def list_feeds() -> Any:
 @call("DELETE", "/feeds/<int(max=9223372036854775807):feed_id>", "Revokes a feed at once", status=204)
 def revoke_feed(feed_id: int) -> Response:
     feeds.revoke(desk(), caller(), feed_id)
+    return Response(status=204)
+
+
+@call(
+    "POST", "/calendars", "Adds a calendar that tells when somebody is busy",
+    takes=bodies.CalendarBody, gives=shown.CalendarAnswer, status=201, body_limit=2 * calendars.FILE_BYTES,
+)  # fmt: skip
+def add_calendar(body: bodies.CalendarBody) -> Any:
+    """A coordinator adds those of their city and its people, an operator any. Only intervals are kept.
+
+    An address is read within minutes and then about every half hour; it is never shown again.
+    """
+    return shown.represent_calendar(calendars.add(desk(), caller(), bodies.as_calendar(body)))
+
+
+@call("GET", "/calendars", "Calendars that the caller keeps", gives=shown.CalendarsAnswer)
+def list_calendars() -> Any:
+    return shown.represent_calendars(calendars.all_listed(desk(), caller()))
+
+
+@call(
+    "DELETE", "/calendars/<int(max=9223372036854775807):calendar_id>", "Forgets a calendar and its times", status=204
+)  # fmt: skip
+def remove_calendar(calendar_id: int) -> Response:
+    calendars.remove(desk(), caller(), calendar_id)
     return Response(status=204)
 
 

@@ -68,6 +68,7 @@ def call(
     public: bool = False,
     has_etag: bool = False,
     idempotent: bool = False,
+    body_limit: int = BODY_LIMIT,
 ) -> Callable[[View], View]:
     def register(view: View) -> View:
         name, description = view.__name__, " ".join((view.__doc__ or "").split())
@@ -81,7 +82,7 @@ def call(
             if query:
                 arguments["query"] = bodies.read(query, request.args.to_dict())
             if takes:
-                payload = _payload(method, optional_body)
+                payload = _payload(method, optional_body, body_limit)
                 arguments["body"] = payload if method == "PATCH" else bodies.read(takes, payload)
             answer = view(**arguments)
             return answer if isinstance(answer, Response) else respond(answer, status)
@@ -123,9 +124,9 @@ def _authenticate() -> None:
     current_app.extensions["api_requests"].spend(token)
 
 
-def _payload(method: str, optional: bool) -> Any:
+def _payload(method: str, optional: bool, limit: int) -> Any:
     """The parsed JSON body; strict about what is no JSON (RFC 8259: NaN, doubled names, lone surrogates)."""
-    request.max_content_length = BODY_LIMIT
+    request.max_content_length = limit
     data = request.get_data()
     if optional and not data:
         return {}

@@ -79,6 +79,7 @@ def show(slug: str) -> str:
         objectives=[objective for objective in known.objectives.values() if objective.city == slug],
         people=meetings.people(desk(), person(), slug),
         shows_addresses=person().city == slug or person().role == "operator",
+        keeps_calendars=rights.may_keep_calendars(person(), slug, None),
         partners=_partners(city),
         offset=i18n.utc_offset,
     )

@@ -15,11 +15,11 @@ from scheduler.core.compromises import Compromise
 from scheduler.core.errors import Invalid
 from scheduler.core.meeting import email_key
 from scheduler.core.reasons import Excluded
-from scheduler.core.slots import Slot, Suggestions
+from scheduler.core.slots import Slot, Suggestions, Unknown
 from scheduler.web import clocks, strips
 from scheduler.web.clocks import LocalTime
 from scheduler.web.meeting_form import MeetingForm
-from scheduler.web.reader import desk, directory, language, sentence
+from scheduler.web.reader import desk, directory, language, person, sentence
 
 MOST_SHOWN = 60
 
@@ -63,6 +63,7 @@ class Found:
     closed: list[ClosedDay]
     compromises: list[str]
     versions: dict[str, str]
+    unknown: list[str]  # whose hours may be taken, because nobody knows
 
     @property
     def values(self) -> list[str]:
@@ -102,6 +103,7 @@ def find(form: MeetingForm) -> Found | None:
         _closed(suggested),
         [_compromise(compromise, names) for compromise in suggested.compromises],
         suggestions.data_versions(),
+        [_unknown(entry, form) for entry in suggested.unknown],
     )
 
 
@@ -117,6 +119,15 @@ def instant_text(instant: datetime) -> str:
 def offers(instants: Iterable[datetime], cities: tuple[str, ...], minutes: int) -> list[Offer]:
     """Instants to choose from, the first city's clock leading."""
     return [Offer(instant_text(i), clocks.local_times(i, minutes, cities, cities[0])) for i in instants]
+
+
+def _unknown(entry: Unknown, form: MeetingForm) -> str:
+    names = {known.email.casefold(): known.name for known in form.known}
+    who, own = names.get(entry.email) or directory().city_name(entry.city, language()), person().city
+    if entry.known_at is None:
+        return sentence("web.slots.unknown", who=who)
+    when, city = clocks.moment(entry.known_at, own), directory().city_name(own, language())
+    return sentence("web.slots.unknown_since", who=who, when=when, city=city)
 
 
 def _by_day(suggested: Suggestions, cities: tuple[str, ...], minutes: int, names: Mapping[str, str]) -> list[Day]:

@@ -149,10 +149,6 @@ def test_the_longest_notice_of_the_cities_holds_for_all():
     assert [e.reason for e in find(slow, now=utc(2027, 2, 9)).excluded] == ["notice"]
 
 
-def test_people_whose_calendar_is_not_known_well_are_told():
-    assert find(attendees=[busy("eregli", key="who", unknown=True), busy("eregli", key="known")]).unknown == ("who",)
-
-
 # ---- hints
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.core.itip import AttendeeLine, InboundEvent
-from scheduler.ics import read
+from scheduler.ics import child, read
 from scheduler.ics.read import Unreadable, parse
 
 REPLIES = Path(__file__).parents[1] / "data" / "replies"
@@ -383,15 +383,15 @@ def test_the_child_keeps_to_a_size_limit_of_ones_own() -> None:
         read.read(big)
 
 
-SPIN = "from scheduler.ics.read import limit_resources; limit_resources(1)\nwhile True: pass"
-GROW = "from scheduler.ics.read import limit_resources; limit_resources()\nkeep = bytearray(700_000_000)"
-STORE = "from scheduler.ics.read import limit_resources; limit_resources()\nopen(sys.argv[3], 'wb', 0).write(b'x')"
+SPIN = "from scheduler.ics.child import limit_resources; limit_resources(1)\nwhile True: pass"
+GROW = "from scheduler.ics.child import limit_resources; limit_resources()\nkeep = bytearray(700_000_000)"
+STORE = "from scheduler.ics.child import limit_resources; limit_resources()\nopen(sys.argv[4], 'wb', 0).write(b'x')"
 WITH_PATH = "import sys; sys.path.insert(0, sys.argv[1])\n"
 
 
 @pytest.mark.parametrize("program", [SPIN, GROW], ids=["time", "memory"])
 def test_a_child_beyond_its_limits_ends_as_unreadable(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_PROGRAM", WITH_PATH + program)
+    monkeypatch.setattr(child, "PROGRAM", WITH_PATH + program)
     with pytest.raises(Unreadable, match="the reader was stopped"):
         read.read(REPLY.encode())
 
@@ -399,7 +399,7 @@ def test_a_child_beyond_its_limits_ends_as_unreadable(program: str, monkeypatch:
 def test_the_child_can_write_no_file(tmp_path: Path) -> None:
     target = tmp_path / "written"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", WITH_PATH + STORE, str(Path(read.__file__).parents[2]), "0", str(target)],
+        [sys.executable, "-I", "-c", WITH_PATH + STORE, child.ROOT, "", "", str(target)],
         capture_output=True,
         check=False,
     )
@@ -414,7 +414,7 @@ def test_the_child_knows_no_secret_and_loads_little(
     shown = "import json, os, sys; sys.path.insert(0, sys.argv[1])\nfrom scheduler.ics import read\n"
     told = "print(json.dumps({'reason': ' '.join([*os.environ, *sys.modules])[:99999]}))"
     monkeypatch.setattr(read, "Unreadable", _Whole)
-    monkeypatch.setattr(read, "_PROGRAM", shown + told)
+    monkeypatch.setattr(child, "PROGRAM", shown + told)
     with pytest.raises(_Whole) as seen:
         read.read(REPLY.encode())
     words = seen.value.reason.split()
@@ -442,7 +442,7 @@ def test_the_package_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytes
 
 def test_the_answer_of_the_child_is_plain_json() -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-c", read._PROGRAM, str(Path(read.__file__).parents[2]), "100000"],
+        [sys.executable, "-I", "-c", child.PROGRAM, child.ROOT, "scheduler.ics.read", "100000"],
         input=REPLY.encode(),
         capture_output=True,
         check=True,

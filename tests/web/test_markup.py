@@ -40,7 +40,7 @@ TEXTS = {
     "cities": ("name",), "fields": ("name",), "topics": ("name",), "objectives": ("name",), "rooms": ("name",),
     "closures": ("name", "set_by"), "people": ("name",), "meetings": ("title", "agenda", "cancel_reason"),
     "invitations": ("name", "comment", "answered_by"), "answers": ("comment", "by"), "outbox": ("answer",),
-    "inbox": ("sender", "subject", "text", "reason"), "mailboxes": ("error",),
+    "inbox": ("sender", "subject", "text", "reason"), "mailboxes": ("error",), "calendars": ("name",),
 }  # fmt: skip
 
 

@@ -55,6 +55,8 @@ INPUTS: dict[str, set[str]] = {
     "/cities/<slug>/closures": {"day", "until", "from", "name", "kind"},
     "/cities/<slug>/reopenings": {"day"},
     "/settings/feeds": {"kind", "city", "field", "partnership", "person", "language"},
+    "/settings/calendars": {"name", "url"},
+    "/cities/<slug>/calendars": {"name", "url", "person"},
     "/settings/language": {"language"},
     "/review/<review_id>/decision": {"decision"},
     "/operation/mails/<mail_id>/remedy": {"remedy"},
@@ -71,7 +73,7 @@ OF_A_PASSWORD = {  # nobody here has one: refused, which must set nothing either
 DRAWN = {
     "id", "meeting_id", "invitation_id", "uid", "seed", "reply_hash", "link_hash", "token_hash", "message_id", "key",
     "content", "sha256", "digest", "edition", "envelope_from", "raw", "email_key", "inbox_id", "calendar_stamp",
-    "password_hash", "session_hash", "secret_hash",
+    "password_hash", "session_hash", "secret_hash", "address",
 }  # fmt: skip
 
 

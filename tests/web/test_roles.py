@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from scheduler import access, admin, feeds, mailbox, office, reviews, tokens
+from scheduler import access, admin, calendars, feeds, mailbox, office, reviews, tokens
 from scheduler.core.meeting import Meeting
 from scheduler.core.office import Closing
 from scheduler.core.words import Wording
@@ -45,6 +45,15 @@ TABLE = """
 GET   /api/v1/feeds                                            401     401     200     200     200     200
 POST  /api/v1/feeds                                            401     401     201     201     201     201
 DELETE /api/v1/feeds/<feed_id>                                  401     401     204     404     404     204
+GET   /api/v1/calendars                                        401     401     200     200     200     200
+POST  /api/v1/calendars                                        401     401     201     403     403     201
+DELETE /api/v1/calendars/<calendar_id>                          401     401     204     404     404     204
+GET   /settings/calendars                                  sign-in sign-in     200     200     200     200
+POST  /settings/calendars                                      401     401     303     303     303     303
+GET   /cities/<slug>/calendars                             sign-in sign-in     200     403     403     200
+POST  /cities/<slug>/calendars                                 401     401     303     403     403     303
+POST  /calendars/<calendar_id>/reading                         401     401     303     404     404     303
+POST  /calendars/<calendar_id>/removal                         401     401     303     404     404     303
 GET   /feeds/<token>.ics                                       200     200     200     200     200     200
 GET   /settings/feeds                                      sign-in sign-in     200     200     200     200
 POST  /settings/feeds                                          401     401     200     200     200     200
@@ -215,6 +224,10 @@ def _prepared(house: House) -> Stage:
     values["closure_id"] = str(office.close(desk, None, "gwangjin", Closing(day, day, Wording.of("City day"))))
     made = feeds.create(desk, house.person(), "city", "gwangjin", "")
     values |= {"feed_id": str(made.feed.id), "feed": made.url.rpartition("/")[2].removesuffix(".ics")}
+    kept = calendars.add(
+        desk, house.person(), calendars.New("Works", city="gwangjin", address="https://a.example/x.ics")
+    )
+    values["calendar_id"] = str(kept.calendar.id)
     at_first = databases.contents(desk.store), databases.fingerprint(desk.store)
     return Stage(desk, create_app(desk=desk), meeting, values, cookies, bearers, at_first)
 
@@ -243,6 +256,9 @@ PERSON = {"name": "New desk", "email": "new@gwangjin.example", "city": "gwangjin
 SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/feeds": lambda: _json({"city": "gwangjin"}),
     "POST /settings/feeds": lambda: {"data": {"kind": "city", "city": "gwangjin"}},
+    f"POST {API}/calendars": lambda: _json({"city": "gwangjin", "url": "https://calendar.example/a.ics"}),
+    "POST /settings/calendars": lambda: {"data": {"url": "https://calendar.example/a.ics", "name": "Outlook"}},
+    "POST /cities/<slug>/calendars": lambda: {"data": {"url": "webcal://calendar.example/a.ics"}},
     f"POST {API}/people": lambda: _json(PERSON),
     f"POST {API}/cities": lambda: _json(CITY),
     f"PATCH {API}/cities/<slug>": lambda: _json({"weight": 2}),
@@ -361,7 +377,9 @@ def test_everybody_gets_what_the_table_says(
 def test_what_is_of_others_looks_like_what_is_not_there(stage: Stage, method: str, rule: str) -> None:
     """A02, A03."""
     theirs = ask(stage, method, rule, "stranger")
-    values = stage.values | dict.fromkeys(("meeting_id", "review_id", "mail_id", "feed_id", "session_id"), "99999")
+    values = stage.values | dict.fromkeys(
+        ("meeting_id", "review_id", "mail_id", "feed_id", "session_id", "calendar_id"), "99999"
+    )
     nothing = ask(replace(stage, values=values), method, rule, "stranger")
     assert (nothing.status_code, _steady(nothing.text)) == (404, _steady(theirs.text))
     kept = ("Content-Type", "Cache-Control", "Vary")
