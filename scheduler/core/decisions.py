@@ -5,7 +5,7 @@ clock, makes no id and sends nothing. Two states are compared, so an edit that c
 
     change                        SEQUENCE            answers                 who gets mail
     created                       0                   waiting                 everybody: REQUEST
-    time, length                  +1                  waiting again           everybody: REQUEST
+    time, length, law of time     +1                  waiting again           everybody: REQUEST
     video link, room, zone        +1                  kept                    everybody: REQUEST
     title, agenda, field, cities  same                kept                    everybody: REQUEST
     person added                  same                theirs: waiting         that person: REQUEST
@@ -26,7 +26,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from scheduler.core import zones
+from scheduler.core import laws, zones
 from scheduler.core.drafts import Checked
 from scheduler.core.errors import Conflict, MeetingCancelled, NotFound
 from scheduler.core.itip import Answer, standing
@@ -58,6 +58,7 @@ def create(
         host=draft.host,
         created_at=now,
         owner_id=owner_id,
+        known=checked.known,
         **_drafted(checked, now),
     )
     wanted = _with_chair(draft.people, chair)
@@ -76,9 +77,9 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee,
     moved = (checked.start, checked.draft.duration_minutes) != (meeting.start, meeting.duration_minutes)
     placed = _place(checked.draft) != _place(draft_of(meeting))
     worded = _words(checked.draft) != _words(draft_of(meeting))
-    after = replace(meeting, **_drafted(checked, now))
+    after = replace(meeting, **_drafted(checked, now), known=checked.known)
     if not moved:
-        after = replace(after, tz_version=meeting.tz_version)
+        after = replace(after, tz_version=meeting.tz_version, known=_still_known(meeting, checked))
     if moved or placed:
         after = replace(after, sequence=meeting.sequence + 1)
     occasion = Occasion.MOVED if moved else Occasion.CHANGED if placed or worded else None
@@ -88,6 +89,39 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee,
     if not told and after == replace(meeting, changed_at=now):
         return Decision(meeting)
     return _tell(replace(after, version=meeting.version + 1), told, now, previous=meeting)
+
+
+def _still_known(meeting: Meeting, checked: Checked) -> str:
+    """What is known of a meeting whose time stays; a change of law that nobody decided about is not forgotten."""
+    if checked.draft.cities == meeting.cities or not checked.known:
+        return meeting.known
+    return laws.with_cities(meeting.known, checked.known)
+
+
+def under_new_law(meeting: Meeting, start: datetime, wall: datetime, known: str, *, now: datetime) -> Decision:
+    """The meeting by the rules of time that `known` tells, at its wall time or at its instant.
+
+    It is a change of time even if the instant stays, because people's clocks show another hour than they were told.
+    Raises MeetingCancelled, or Conflict when it is over.
+    """
+    _must_be_open(meeting, now)
+    after = replace(
+        meeting,
+        start=start,
+        wall=wall,
+        tz_version=zones.tz_version(),
+        known=known,
+        sequence=meeting.sequence + 1,
+        version=meeting.version + 1,
+        changed_at=now,
+    )
+    staying = tuple(i.invitee for i in meeting.invitations if i.is_active)
+    invitations, told = _people(after, staying, Occasion.MOVED, now, _nobody_new)
+    return _tell(replace(after, invitations=invitations), told, now, previous=meeting)
+
+
+def _nobody_new(person: Invitee) -> Invitation:
+    raise AssertionError("everybody was there before")
 
 
 def invite_too(meeting: Meeting, person: Invitee, *, now: datetime, chair: Invitee, invite: NewInvitation) -> Decision:

@@ -150,7 +150,7 @@ def _told(
         "about": about,
         "parties": parties(meeting, directory, language),
         "changes": changes(message, directory, language),
-        "clocks_before": clocks(previous, directory, language, own.slug) if previous else (),
+        "clocks_before": clocks(previous, directory, language, own.slug, as_told=True) if previous else (),
         "reason": meeting.cancel_reason,
         "link": _page(sender, meeting) if invitation.is_chair else addressed.link,
         "product": sender.from_name,
