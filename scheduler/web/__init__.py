@@ -21,6 +21,7 @@ from scheduler.mail.render import PlainContext
 from scheduler.web import (
     agenda,
     api,
+    changes_of_law,
     cities,
     clocks,
     failures,
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     password_sign_in,
     proposal,
     meetings,
+    changes_of_law,
     invitation,
     review,
     cities,

@@ -69,6 +69,9 @@ GET   /meetings/<meeting_id>                                  sign-in sign-in   
 GET   /meetings/<meeting_id>.ics                              sign-in sign-in     200     200     404     200
 GET   /meetings/<meeting_id>/cancellation                     sign-in sign-in     200     403     404     200
 GET   /meetings/<meeting_id>/edit                             sign-in sign-in     200     403     404     200
+GET   /meetings/changes-of-law                                sign-in sign-in     200     200     200     200
+POST  /meetings/changes-of-law/decision                           401     401     303     303     303     303
+POST  /meetings/<meeting_id>/changes-of-law/decision              401     401     303     403     404     303
 GET   /meetings/new                                           sign-in sign-in     200     200     200     200
 GET   /operation                                              sign-in sign-in     404     404     404     200
 GET   /review                                                 sign-in sign-in     200     200     200     200
@@ -230,6 +233,8 @@ SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/meetings/<meeting_id>/answers": lambda: _json({"email": BAT.email, "answer": "accepted"}),
     f"POST {API}/review/<review_id>/decision": lambda: _json({"decision": "no"}),
     "POST /meetings/<meeting_id>/answers": lambda: {"data": {"email": BAT.email, "answer": "accepted"}},
+    "POST /meetings/changes-of-law/decision": lambda: {"data": {"keep": "wall"}},
+    "POST /meetings/<meeting_id>/changes-of-law/decision": lambda: {"data": {"keep": "wall"}},
     "POST /review/<review_id>/decision": lambda: {"data": {"decision": "no"}},
     "POST /operation/mails/<mail_id>/remedy": lambda: {"data": {"remedy": "retry"}},
     "POST /settings/language": lambda: {"data": {"language": "en"}},
