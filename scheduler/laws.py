@@ -8,7 +8,7 @@ That a city is closed by then is acknowledged, or the meeting is moved or cancel
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -86,19 +86,12 @@ class Outcome:
     left: tuple[tuple[int, SchedulerError], ...] = ()
 
 
-def approve_all(
-    desk: Desk,
-    actor: Person | None,
-    keep: str,
-    *,
-    of: Callable[[Finding], bool] | None = None,
-    public: PublicOf = PUBLIC,
-) -> Outcome:
+def approve_all(desk: Desk, actor: Person | None, keep: str, public: PublicOf = PUBLIC) -> Outcome:
     """As `approve`, of every meeting of theirs that it fits. What cannot be done to one keeps no other from it."""
-    fits = of or (lambda found: bool(found.closures) if keep == CLOSED else found.is_of_time)
+    _must_be_known(keep)
     done, left = [], []
     for found in findings(desk, actor, public):
-        if not fits(found):
+        if not _fits(found, keep):
             continue
         try:
             approve(desk, actor, found.meeting.id, keep, public)
@@ -114,8 +107,7 @@ def approve(desk: Desk, actor: Person | None, meeting_id: int, keep: str, public
     Where nothing is to be decided any more, nothing happens. Raises NotFound, Forbidden, RoomTaken, Conflict, and
     Invalid with the choices when its wall time no longer exists or exists twice.
     """
-    if keep not in (WALL, INSTANT, CLOSED):
-        raise Invalid(Fault("/keep", "unknown-decision", {"decision": keep[:50]}))
+    _must_be_known(keep)
 
     def step() -> Meeting:
         before = booking.load_to_edit(desk, actor, meeting_id, None)
@@ -127,14 +119,25 @@ def approve(desk: Desk, actor: Person | None, meeting_id: int, keep: str, public
     return retrying(step)
 
 
+def _must_be_known(keep: str) -> None:
+    if keep not in (WALL, INSTANT, CLOSED):
+        raise Invalid(Fault("/keep", "unknown-decision", {"decision": keep[:50]}))
+
+
+def _fits(found: Finding, keep: str) -> bool:
+    return bool(found.closures) if keep == CLOSED else found.is_of_time
+
+
 def _decided(desk: Desk, before: Loaded, keep: str, public: PublicOf) -> Decision | None:
     meeting = before.meeting
     found = laws.find(meeting, before.directory, public) if meeting.status == "confirmed" else None
-    if found is None or not (found.closures if keep == CLOSED else found.is_of_time):
+    if found is None or not _fits(found, keep):
         return None
     start, wall = meeting.start, meeting.wall
     if keep == WALL and found.meaning != laws.SAME:
         start = zones.to_instant(wall, meeting.zone)
+        if start <= desk.now():
+            raise Invalid(Fault("/wall", "in-the-past"))
     elif keep == INSTANT:
         wall = zones.to_local(start, meeting.zone).replace(tzinfo=None)
     now = laws.known(start, meeting.duration_minutes, _cities(meeting, before.directory), public)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -14,13 +15,17 @@ from pathlib import Path
 import pytest
 
 from scheduler import booking, laws
+from scheduler.cli import main
+from scheduler.core import laws as core
 from scheduler.core.cities import Closure
 from scheduler.core.errors import Forbidden, Invalid, NotFound
 from scheduler.core.words import LANGUAGES, Wording
 from scheduler.db import tables as t
+from scheduler.mail import compose
 from scheduler.worker import Worker
 from tests import databases, lands
 from tests.house import AYLIN, BAT, KIM, START, House, calendar_of, parsed
+from tests.mail import samples
 
 MINE = "international@gwangjin.example"
 DAY = Closure(date(2027, 2, 10), "holiday", Wording.of({"en": "Day of Mourning", "ko": "애도의 날"}))
@@ -175,7 +180,7 @@ def test_a_day_that_a_city_closes_itself_counts_like_a_holiday(house: House) -> 
     with house.desk.store.write() as db:
         values = {"city": "ulaanbaatar", "day": DAY.day, "kind": "municipal", "name": {"en": "Cold"}, "start": 0}
         db.execute(t.closures.insert().values(**values))
-        db.execute(t.editions.update().values(edition="another"))
+        db.execute(t.editions.update().values(edition=secrets.token_hex(16)))
     (found,) = laws.check(house.desk)
     assert [(slug, c.kind) for slug, c in found.closures] == [("ulaanbaatar", "municipal")]
     booking.edit(
@@ -198,7 +203,7 @@ def test_each_coordinator_hears_once_of_what_was_found(house: House, summer: Pat
         assert str(parsed(word.content)["Subject"]).endswith("2건")
         told = text_of(word)
         assert "/meetings/changes-of-law" in told
-        assert told.count("2월 10일(수) 09:00에서 2월 10일(수) 08:00") == 1
+        assert told.count("2월 10일(수) 09:00 → 2월 10일(수) 08:00") == 1
         laws.approve(desk, None, meeting.id, laws.WALL)
         assert laws.watch(desk) == 0
         marks = {row.id: bool(row.law_notice) for row in _meetings(house)}
@@ -238,10 +243,6 @@ def test_a_meeting_from_before_is_taken_note_of_by_the_first_check(house: House,
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_to_coordinators_are_in_their_language(language: str, summer: Path) -> None:
-    from scheduler.core import laws as core
-    from scheduler.mail import compose
-    from tests.mail import samples
-
     meeting = samples.meeting()
     cities = [samples.DIRECTORY.cities[slug] for slug in meeting.cities]
     meeting = replace(meeting, known=core.known(meeting.start, 60, cities, lambda *_: {}))
@@ -260,29 +261,73 @@ def test_the_words_to_coordinators_are_in_their_language(language: str, summer: 
         assert closing.name.read_in(language) in body.get_content()
 
 
-@pytest.mark.only_on("sqlite")
-def test_the_command_line_believes_the_zone_folder(house: House, summer: Path, tmp_path: Path) -> None:
-    settings, meeting = house.desk.settings, house.book(start=datetime(2030, 2, 6, 6, tzinfo=UTC))
-    config = tmp_path / "config.toml"
-    config.write_text(
+@pytest.fixture
+def config(house: House, tmp_path: Path) -> Path:
+    settings, file = house.desk.settings, tmp_path / "config.toml"
+    file.write_text(
         f'[server]\nsecret_key_file = "{settings.server.secret_key_file}"\n'
         f'[database]\nurl = "{settings.database.url}"\n'
         f'[mail]\nsmtp_url = "{settings.mail.smtp_url}"\nfrom_address = "meet@cities.example"\n',
         "utf-8",
     )
+    return file
 
-    def run(*arguments: str, **environment: str) -> str:
-        command = [sys.executable, "-m", "scheduler", "--config", str(config), *arguments]
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True, env={**os.environ, **environment}
-        ).stdout
 
-    found = json.loads(run("zones", "check", "--json", PYTZ_TZDATADIR=str(summer)))
+LATER = datetime(2030, 2, 6, 6, tzinfo=UTC)  # the command line has the real clock
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_command_line_believes_the_zone_folder(house: House, summer: Path, config: Path) -> None:
+    meeting = house.book(start=LATER)
+    command = [
+        sys.executable,
+        "-m",
+        "scheduler",
+        "--config",
+        str(config),
+        "zones",
+        "check",
+        "--json",
+        "--apply",
+        "wall",
+    ]
+    environment = {**os.environ, "PYTZ_TZDATADIR": str(summer)}
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    found = json.loads(ran.stdout)
     (only,) = found["meetings"]
     assert (only["id"], only["wall"], only["start"]) == (meeting.id, "2030-02-06T15:00", "2030-02-06T06:00:00Z")
     assert (only["meaning"], only["choices"]) == ("moved", ["2030-02-06T05:00:00Z"])
     assert only["local"]["eregli"] == {"before": "2030-02-06T09:00", "after": "2030-02-06T08:00"}
-    assert house.meeting(meeting.id) == meeting
-    applied = run("zones", "check", "--apply", "wall", PYTZ_TZDATADIR=str(summer))
-    assert f"wall: {meeting.id}" in applied
-    assert house.meeting(meeting.id).start == meeting.start - timedelta(hours=1)
+    assert found["applied"] == [meeting.id]
+    assert house.meeting(meeting.id).start == LATER - timedelta(hours=1)
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_command_line_tells_what_it_found_and_what_it_could_not_do(
+    house: House, winter: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return main(["--config", str(config), *arguments]), *capsys.readouterr()
+
+    meeting = house.book(start=LATER)
+    vanishes = house.book(wall=datetime(2030, 3, 31, 3, 30), start=None, zone="Europe/Istanbul")  # noqa: DTZ001
+    assert run("zones", "check") == (0, "", "")
+    with lands.believing(winter):
+        status, out, _ = run("zones", "check")
+        assert status == 0
+        assert "Eregli: the meeting now begins at Wed, 6 Feb 08:00 instead of Wed, 6 Feb 09:00." in out
+        assert "the agreed time no longer exists" in out
+        status, out, err = run("zones", "check", "--apply", "wall")
+        assert (status, f"wall: {meeting.id}\n" in out) == (1, True)
+        assert err.count("\n") == 1
+        assert err.startswith(f"scheduler: meeting {vanishes.id}: /wall: ")
+        assert run("zones", "check", "--apply", "instant")[0] == 0
+        assert run("zones", "check") == (0, "", "")
+    with house.desk.store.write() as db:
+        values = {"city": "gwangju", "day": LATER.date(), "kind": "municipal", "name": {"en": "Flood"}, "start": 0}
+        db.execute(t.closures.insert().values([values | {"city": slug} for slug in ("gwangju", "gwangjin")]))
+        db.execute(t.editions.update().values(edition=secrets.token_hex(16)))
+    status, out, _ = run("holidays", "check", "--json")
+    assert [x["closures"][0]["name"] for x in json.loads(out)["meetings"]] == ["Flood"]
+    assert "closed by the city itself – Flood" in run("holidays", "check")[1]
