@@ -35,7 +35,7 @@ IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
 ACCOUNT_PAUSE_SECONDS = 300.0  # a server that refuses our sign-in locks us out if we keep asking
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
-LAWS_PAUSE = timedelta(days=1)
+LAWS_PAUSE, LAWS_AGAIN = timedelta(days=1), timedelta(hours=1)  # the second after it failed
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
 NAME = "worker"
 POLLER_END_SECONDS = 5.0  # for a round to notice that it should end; it may be cut off anywhere
@@ -135,6 +135,7 @@ class Worker:
             laws.watch(self.desk)
         except Exception:  # mail must not wait for it
             log.exception("worker: changes of law could not be looked for")
+            self._laws_checked = now - LAWS_PAUSE + LAWS_AGAIN
 
     def _claim(self) -> tuple[Claimed | None, str]:
         lease = secrets.token_hex(8)

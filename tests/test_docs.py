@@ -11,7 +11,7 @@ from scheduler.config import Settings
 ROOT = Path(__file__).resolve().parent.parent
 OPERATION, TIME, MAIL = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("operation", "time", "mail"))
 # At the start of a line or of a code word: the command, and the action of those that have some.
-COMMANDS = sorted(set(re.findall(r"(?:^|`)scheduler ((?:people|cities|rooms|token) [a-z-]+|[a-z-]+)", OPERATION, re.M)))
+COMMANDS = sorted(set(re.findall(r"(?:^|`)scheduler ((?:people|cities|rooms|token|zones|holidays) [a-z-]+|[a-z-]+)", OPERATION, re.M)))
 NOT_YET = {"counter-recorded"}  # a proposal of another time waits for a person
 
 
