@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scheduler import limits, rights
-from scheduler.core import decisions
+from scheduler import limits, public_holidays, rights
+from scheduler.core import decisions, laws
 from scheduler.core.cities import Directory, Person
-from scheduler.core.drafts import Bounds, check
+from scheduler.core.drafts import Bounds, Checked, check
 from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated, RoomTaken
 from scheduler.core.meeting import Decision, Draft, Meeting, as_invitee, draft_of
 from scheduler.core.words import clean_text
@@ -63,7 +63,7 @@ def create(
     if earlier:
         return earlier
     directory, owner = desk.directory(), _owner(desk, actor, draft.host)
-    checked = check(_with_link(desk, draft), directory, _bounds(desk))
+    checked = _known(check(_with_link(desk, draft), directory, _bounds(desk)), directory)
     if not checked.draft.people:
         raise Invalid(Fault("/people", "no-people"))
     if not rights.may_host(actor, checked.draft.host):
@@ -80,7 +80,7 @@ def create(
     answer = represent(decision.meeting, directory)
 
     def remember(db: Connection, meeting: Meeting) -> None:
-        _count_mails(db, desk, actor, decision)
+        count_mails(db, desk, actor, decision)
         if request is None:
             return
         if access.find_request(db, actor.id, request.key):
@@ -112,15 +112,16 @@ def edit(
     """
 
     def step() -> Meeting:
-        before = _load_to_edit(desk, actor, meeting_id, expected_version)
+        before = load_to_edit(desk, actor, meeting_id, expected_version)
         draft = change(draft_of(before.meeting))
         checked = check(draft, before.directory, replace(_bounds(desk), current=before.meeting))
+        checked = _known(checked, before.directory)
         decision = decisions.revise(
             before.meeting, checked, now=desk.now(), chair=as_invitee(before.owner), invite=desk.new_invitation
         )
         if decision.meeting == before.meeting:
             return before.meeting
-        return save(desk, before, decision, lambda db: _count_mails(db, desk, actor, decision))
+        return save(desk, before, decision, lambda db: count_mails(db, desk, actor, decision))
 
     return retrying(step)
 
@@ -134,7 +135,7 @@ def cancel(
         raise Invalid(Fault("/reason", "too-long", {"limit": REASON_LIMIT}))
 
     def step() -> Meeting:
-        before = _load_to_edit(desk, actor, meeting_id, None)
+        before = load_to_edit(desk, actor, meeting_id, None)
         if before.meeting.status == "cancelled":
             return before.meeting
         _must_be(before.meeting, expected_version)
@@ -147,14 +148,21 @@ def resend(desk: Desk, actor: Person | None, meeting_id: int, invitation_id: str
     """One person's mail once more, as things stand."""
 
     def step() -> Meeting:
-        before = _load_to_edit(desk, actor, meeting_id, None)
+        before = load_to_edit(desk, actor, meeting_id, None)
         decision = decisions.resend(before.meeting, invitation_id, now=desk.now())
-        return save(desk, before, decision, lambda db: _count_mails(db, desk, actor, decision))
+        return save(desk, before, decision, lambda db: count_mails(db, desk, actor, decision))
 
     return retrying(step)
 
 
-def _count_mails(db: Connection, desk: Desk, actor: Person | None, decision: Decision) -> None:
+def _known(checked: Checked, directory: Directory) -> Checked:
+    """With what is true of its cities at that time, so that a change of law can be seen later."""
+    cities = [directory.cities[slug] for slug in checked.draft.cities]
+    known = laws.known(checked.start, checked.draft.duration_minutes, cities, public_holidays.of_year)
+    return replace(checked, known=known)
+
+
+def count_mails(db: Connection, desk: Desk, actor: Person | None, decision: Decision) -> None:
     """Raises TooMany when that is more mail than one writes or than anybody should get, so that nothing is saved."""
     if actor:
         limits.spend_in(db, desk, limits.invitations(desk), str(actor.id), len(decision.messages))
@@ -193,7 +201,7 @@ def _bounds(desk: Desk) -> Bounds:
     return Bounds(desk.now(), settings.mail.from_address, settings.limits.people_per_meeting)
 
 
-def _load_to_edit(desk: Desk, actor: Person | None, meeting_id: int, expected_version: int | None) -> Loaded:
+def load_to_edit(desk: Desk, actor: Person | None, meeting_id: int, expected_version: int | None) -> Loaded:
     with desk.store.read() as db:
         before = load(db, meeting_id)
     rights.must_edit(actor, rights.must_read(actor, before.meeting))

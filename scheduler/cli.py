@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from scheduler import commands, round_trip, running
+from scheduler import commands, law_commands, laws, round_trip, running
 from scheduler.backups import Unusable
 from scheduler.config import ConfigurationError
 from scheduler.core.errors import SchedulerError
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="configuration; else $SCHEDULER_CONFIG, ./config.toml"
     )
     commands_ = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_operation, _mail, _planning, _people, _access, _cities):
+    for add in (_operation, _mail, _planning, _people, _access, _cities, _laws):
         add(commands_)
     return parser
 
@@ -201,6 +201,18 @@ def _cities(commands_: Any) -> None:
     room.add_argument("--city", required=True, metavar="SLUG")
     room.add_argument("--code", required=True, metavar="C")
     room.add_argument("--name", required=True, metavar="N")
+
+
+def _laws(commands_: Any) -> None:
+    zones = _group(commands_, "zones", "time zone rules")
+    check = _command(zones, "check", law_commands.zones, "meetings to come whose time new zone rules change")
+    check.add_argument("--json", action="store_true")
+    check.add_argument(
+        "--apply", choices=(laws.WALL, laws.INSTANT), help="keep this of all of them, and send everybody the update"
+    )
+    holidays = _group(commands_, "holidays", "public holidays and closed days")
+    check = _command(holidays, "check", law_commands.holidays, "meetings to come on days that are newly closed")
+    check.add_argument("--json", action="store_true")
 
 
 def _names(text: str) -> tuple[str, ...]:

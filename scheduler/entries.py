@@ -89,7 +89,7 @@ def complete(desk: Desk, *, limit: int) -> int:
 def _shown(meeting: Meeting) -> tuple[Meeting, frozenset[str]]:
     """What feeds depend on: the meeting without its answers, and who is invited."""
     invited = frozenset(i.invitee.email_key for i in meeting.invitations if i.is_active)
-    return replace(meeting, invitations=(), owner_id=0), invited
+    return replace(meeting, invitations=(), owner_id=0, known=""), invited
 
 
 def maker(desk: Desk) -> str:

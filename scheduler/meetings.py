@@ -13,7 +13,7 @@ from scheduler.core.errors import Fault, Invalid
 from scheduler.core.itip import Answer
 from scheduler.core.meeting import Meeting
 from scheduler.db import directory as cities
-from scheduler.db import inbox, meetings, outbox
+from scheduler.db import inbox, law_notices, meetings, outbox
 from scheduler.db.outbox import Delivery
 from scheduler.desk import Desk
 
@@ -114,16 +114,22 @@ def people(desk: Desk, actor: Person | None, city: str = "") -> list[Person]:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What a coordinator should look at: messages that wait for a decision, and meetings with people out of reach."""
+    """What a coordinator should look at: messages that wait for a decision, meetings with people out of reach, and
+    how many meetings a change of law touches, as far as the worker has found."""
 
     reviews: int
     unreachable: Mapping[int, int]
+    laws: int
 
 
 def attention(desk: Desk, actor: Person, shown: tuple[Meeting, ...]) -> Attention:
     with desk.store.read() as db:
         mine = None if rights.is_operator(actor) else (actor.city,)
-        return Attention(len(inbox.waiting(db, mine)), outbox.failures(db, [m.id for m in shown]))
+        return Attention(
+            len(inbox.waiting(db, mine)),
+            outbox.failures(db, [m.id for m in shown]),
+            law_notices.count(db, mine and actor.city, desk.now()),
+        )
 
 
 def _start_of(day: date | None, zone: str, after: int = 0) -> datetime | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scheduler import entries as calendar
+from scheduler.core import laws
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
@@ -104,7 +105,7 @@ def _render(desk: Desk, before: Loaded, decision: Decision) -> list[Entry]:
 
 def _as_news(message: Message, left: Left | None) -> Message:
     """The message as news to a person who last received `left`."""
-    known = told.as_told(left.told, message.meeting, message.invitation) if left else None
+    known = _known(message, left) if left else None
     if message.method == "CANCEL":
         # What they know is what they lose. A mail may be on its way at this moment, so a CANCEL goes out in any case.
         was = known or (message.previous if message.occasion is Occasion.REMOVED else None) or message.meeting
@@ -113,11 +114,24 @@ def _as_news(message: Message, left: Left | None) -> Message:
         return replace(message, occasion=Occasion.INVITATION, previous=None)
     if message.occasion is Occasion.INVITATION:
         return replace(message, previous=None)
-    if (known.start, known.duration_minutes) != (message.meeting.start, message.meeting.duration_minutes):
+    if _told_time(known) != _told_time(message.meeting) or not laws.show_the_same(known, message.meeting):
         return replace(message, occasion=Occasion.MOVED, previous=known)
-    if known != message.meeting or message.occasion is Occasion.MOVED:
+    if replace(known, known=message.meeting.known) != message.meeting or message.occasion is Occasion.MOVED:
         return replace(message, occasion=Occasion.CHANGED, previous=known)
     return replace(message, previous=known)
+
+
+def _known(message: Message, left: Left) -> Meeting:
+    """The meeting as the receiver of `left` knows it."""
+    known = told.as_told(left.told, message.meeting, message.invitation)
+    previous = message.previous
+    if previous and not known.known and known.start == previous.start:
+        return replace(known, known=previous.known)
+    return known
+
+
+def _told_time(meeting: Meeting) -> tuple[object, ...]:
+    return meeting.start, meeting.duration_minutes
 
 
 def _versioned(was: Meeting, now: Meeting) -> Meeting:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -49,6 +49,11 @@ def closures(country: str, years: Iterable[int]) -> dict[date, Closure]:
     for year in years:
         found |= _closures(country, year)
     return found
+
+
+def of_year(country: str, year: int) -> Mapping[date, Closure]:
+    """The same of one year; kept, and not to be changed."""
+    return _closures(country, year)
 
 
 @cache

@@ -21,7 +21,7 @@ from typing import Any
 
 import waitress
 
-from scheduler import access, admin, commands, config, logs
+from scheduler import access, admin, commands, config, laws, logs
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
@@ -50,8 +50,10 @@ def work(given: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    worker = Worker(commands.open_desk(given), stop)
+    desk = commands.open_desk(given)
+    worker = Worker(desk, stop)
     if given.once:
+        laws.watch(desk)
         return 0 if worker.once() else 1
     worker.run()
     return 0

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scheduler import entries
+from scheduler import entries, laws
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
 from scheduler.db import operation, outbox
@@ -37,6 +37,7 @@ IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
 ACCOUNT_PAUSE_SECONDS = 300.0  # a server that refuses our sign-in locks us out if we keep asking
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
+LAWS_PAUSE, LAWS_AGAIN = timedelta(days=1), timedelta(hours=1)  # the second after it failed
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
 NAME = "worker"
 POLLER_END_SECONDS = 5.0  # for a round to notice that it should end; it may be cut off anywhere
@@ -55,6 +56,7 @@ class Worker:
     _calendars_complete: bool = False
     _well: bool | None = field(default=None, init=False)  # None: there was nothing to do
     _told: tuple[datetime, bool | None, str] | None = field(default=None, init=False)  # its last sign of life
+    _laws_checked: datetime | None = field(default=None, init=False)
     _refused_us: str = field(default="", init=False)  # why the mail server does not let us in
 
     def run(self) -> None:
@@ -76,6 +78,7 @@ class Worker:
 
     def _send_on_and_on(self) -> None:
         while not self.stop.is_set():
+            self._check_laws()
             try:
                 pause = IDLE_SECONDS if self._send_due() else self._longer_pause()
             except Exception:  # a fault of the database or of one mail must not end the worker
@@ -127,6 +130,18 @@ class Worker:
         except Exception:  # feeds are right without it, only slower; mail must not wait for them
             log.exception("worker: calendar entries could not be completed")
             self._calendars_complete = True
+
+    def _check_laws(self) -> None:
+        """After the start, which may have brought new data, and once a day: holidays are declared at any time."""
+        now = self.desk.now()
+        if self._laws_checked and abs(now - self._laws_checked) < LAWS_PAUSE:
+            return
+        self._laws_checked = now
+        try:
+            laws.watch(self.desk)
+        except Exception:  # mail must not wait for it
+            log.exception("worker: changes of law could not be looked for")
+            self._laws_checked = now - LAWS_PAUSE + LAWS_AGAIN
 
     def _claim(self) -> tuple[Claimed | None, str]:
         lease = secrets.token_hex(8)

@@ -11,7 +11,8 @@ from scheduler.config import Settings
 ROOT = Path(__file__).resolve().parent.parent
 OPERATION, TIME, MAIL = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("operation", "time", "mail"))
 # At the start of a line or of a code word: the command, and the action of those that have some.
-COMMANDS = sorted(set(re.findall(r"(?:^|`)scheduler ((?:people|cities|rooms|token) [a-z-]+|[a-z-]+)", OPERATION, re.M)))
+GROUPS = "people|cities|rooms|token|zones|holidays"
+COMMANDS = sorted(set(re.findall(rf"(?:^|`)scheduler ((?:{GROUPS}) [a-z-]+|[a-z-]+)", OPERATION, re.MULTILINE)))
 NOT_YET = {"counter-recorded"}  # a proposal of another time waits for a person
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from scheduler import i18n, paths, ways_in
+from scheduler.core import laws
 from scheduler.core.hints import CODES
 from scheduler.core.meeting import CHAIR, ROLES, STATUSES
 from scheduler.core.words import LANGUAGES
 from scheduler.example import PARTNERSHIP_KINDS, PERSON_ROLES
-from scheduler.web import calendars, own_sign_in
+from scheduler.web import calendars, changes_of_law, own_sign_in
 
 AREAS = sorted({path.name for path in paths.TRANSLATIONS.glob("*/*.toml")})
 KEYS = sorted({key for language in LANGUAGES for key in i18n.catalogue(language)})
@@ -53,6 +54,8 @@ OUTCOMES = {
 # Words that the code composes a key of, so that no literal key names them.
 SETS = {
     "mail.security": {*ways_in.CHANGES, "ended", "ended_all", "not_you", "button"},
+    "law.meaning": {laws.MOVED, laws.NONEXISTENT, laws.AMBIGUOUS},
+    "law.said": set(changes_of_law.SAID),
     "sign_in.done": set(own_sign_in.DONE),
     "calendars.done": set(calendars.DONE),
     "words.answer": {"accepted", "tentative", "declined"},

@@ -5,7 +5,7 @@ clock, makes no id and sends nothing. Two states are compared, so an edit that c
 
     change                        SEQUENCE            answers                 who gets mail
     created                       0                   waiting                 everybody: REQUEST
-    time, length                  +1                  waiting again           everybody: REQUEST
+    time, length, law of time     +1                  waiting again           everybody: REQUEST
     video link, room, zone        +1                  kept                    everybody: REQUEST
     title, agenda, field, cities  same                kept                    everybody: REQUEST
     person added                  same                theirs: waiting         that person: REQUEST
@@ -21,12 +21,13 @@ place of a video meeting and some calendar programs ignore an update with an equ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from scheduler.core import zones
+from scheduler.core import laws, zones
+from scheduler.core.copies import NewInvitation, fresh, people_after, tell, with_changed
 from scheduler.core.drafts import Checked
 from scheduler.core.errors import Conflict, MeetingCancelled, NotFound
 from scheduler.core.itip import Answer, standing
@@ -37,13 +38,10 @@ from scheduler.core.meeting import (
     Invitation,
     Invitee,
     Meeting,
-    Message,
     Notice,
     Occasion,
     draft_of,
 )
-
-NewInvitation = Callable[[Invitee], Invitation]  # gives a new invitation its id and its seed
 
 
 def create(
@@ -58,11 +56,12 @@ def create(
         host=draft.host,
         created_at=now,
         owner_id=owner_id,
+        known=checked.known,
         **_drafted(checked, now),
     )
     wanted = _with_chair(draft.people, chair)
-    meeting = replace(meeting, invitations=tuple(_fresh(invite(person)) for person in wanted))
-    return _tell(meeting, ((Occasion.INVITATION, i) for i in meeting.invitations), now)
+    meeting = replace(meeting, invitations=tuple(fresh(invite(person)) for person in wanted))
+    return tell(meeting, ((Occasion.INVITATION, i) for i in meeting.invitations), now)
 
 
 def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee, invite: NewInvitation) -> Decision:
@@ -76,18 +75,57 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee,
     moved = (checked.start, checked.draft.duration_minutes) != (meeting.start, meeting.duration_minutes)
     placed = _place(checked.draft) != _place(draft_of(meeting))
     worded = _words(checked.draft) != _words(draft_of(meeting))
-    after = replace(meeting, **_drafted(checked, now))
+    after = replace(meeting, **_drafted(checked, now), known=checked.known)
     if not moved:
-        after = replace(after, tz_version=meeting.tz_version)
+        after = replace(after, tz_version=meeting.tz_version, known=_still_known(meeting, checked))
     if moved or placed:
         after = replace(after, sequence=meeting.sequence + 1)
     occasion = Occasion.MOVED if moved else Occasion.CHANGED if placed or worded else None
     wanted = _with_chair(checked.draft.people, chair)
-    invitations, told = _people(after, wanted, occasion, now, invite)
+    invitations, told = people_after(after, wanted, occasion, now, invite)
     after = replace(after, invitations=invitations)
     if not told and after == replace(meeting, changed_at=now):
         return Decision(meeting)
-    return _tell(replace(after, version=meeting.version + 1), told, now, previous=meeting)
+    return tell(replace(after, version=meeting.version + 1), told, now, previous=meeting)
+
+
+def _still_known(meeting: Meeting, checked: Checked) -> str:
+    """What is known of a meeting whose time stays; a change of law that nobody decided about is not forgotten."""
+    if checked.draft.cities == meeting.cities or not checked.known:
+        return meeting.known
+    return laws.with_cities(meeting.known, checked.known)
+
+
+def under_new_law(meeting: Meeting, start: datetime, wall: datetime, known: str, *, now: datetime) -> Decision:
+    """The meeting by the rules of time that `known` tells, at its wall time or at its instant.
+
+    It is a change of time even if the instant stays, because people's clocks show another hour than they were told.
+    Raises MeetingCancelled, or Conflict when it is over.
+    """
+    _must_be_open(meeting, now)
+    after = replace(
+        meeting,
+        start=start,
+        wall=wall,
+        tz_version=zones.tz_version(),
+        known=known,
+        sequence=meeting.sequence + 1,
+        version=meeting.version + 1,
+        changed_at=now,
+    )
+    staying = tuple(i.invitee for i in meeting.invitations if i.is_active)
+    invitations, told = people_after(after, staying, Occasion.MOVED, now, _nobody_new)
+    return tell(replace(after, invitations=invitations), told, now, previous=meeting)
+
+
+def acknowledge(meeting: Meeting, known: str, *, now: datetime) -> Decision:
+    """The meeting as it is, on a day that is now known to be closed; nobody is told. Raises as `under_new_law`."""
+    _must_be_open(meeting, now)
+    return Decision(replace(meeting, known=known))
+
+
+def _nobody_new(person: Invitee) -> Invitation:
+    raise AssertionError("everybody was there before")
 
 
 def invite_too(meeting: Meeting, person: Invitee, *, now: datetime, chair: Invitee, invite: NewInvitation) -> Decision:
@@ -108,8 +146,8 @@ def hand_over(
     if meeting.status == "cancelled" or meeting.end <= now:
         return Decision(after)
     staying = tuple(i.invitee for i in meeting.people if not i.is_called(left))
-    invitations, told = _people(after, _with_chair(staying, chair), None, now, invite)
-    return _tell(replace(after, invitations=invitations, changed_at=now), told, now, previous=meeting)
+    invitations, told = people_after(after, _with_chair(staying, chair), None, now, invite)
+    return tell(replace(after, invitations=invitations, changed_at=now), told, now, previous=meeting)
 
 
 def cancel(meeting: Meeting, reason: str, *, now: datetime) -> Decision:
@@ -127,7 +165,7 @@ def cancel(meeting: Meeting, reason: str, *, now: datetime) -> Decision:
         cancel_reason=reason,
     )
     active = (i for i in after.invitations if i.is_active)
-    return _tell(after, ((Occasion.CANCELLED, i) for i in active), now, previous=meeting)
+    return tell(after, ((Occasion.CANCELLED, i) for i in active), now, previous=meeting)
 
 
 def resend(meeting: Meeting, invitation_id: str, *, now: datetime) -> Decision:
@@ -138,7 +176,7 @@ def resend(meeting: Meeting, invitation_id: str, *, now: datetime) -> Decision:
         occasion = Occasion.REMOVED
     elif meeting.status == "cancelled":
         occasion = Occasion.CANCELLED
-    return _tell(meeting, [(occasion, invitation)], now)
+    return tell(meeting, [(occasion, invitation)], now)
 
 
 def answered(meeting: Meeting, invitation_id: str, answers: Iterable[Answer]) -> Decision:
@@ -155,7 +193,7 @@ def answered(meeting: Meeting, invitation_id: str, answers: Iterable[Answer]) ->
         channel=answer.channel,
         answered_by=answer.by,
     )
-    changed = replace(meeting, invitations=_with(meeting.invitations, after))
+    changed = replace(meeting, invitations=with_changed(meeting.invitations, after))
     is_news = (before.status, before.comment) != (after.status, after.comment)
     return Decision(changed, notices=(Notice("answered", changed, after),) if is_news else ())
 
@@ -209,78 +247,3 @@ def _place(draft: Draft) -> tuple[str, str, str]:
 
 def _words(draft: Draft) -> tuple[object, ...]:
     return draft.title, draft.agenda, draft.field, draft.topic, draft.cities, draft.confidential
-
-
-Told = list[tuple[Occasion, Invitation]]
-
-
-def _people(
-    meeting: Meeting, wanted: tuple[Invitee, ...], occasion: Occasion | None, now: datetime, invite: NewInvitation
-) -> tuple[tuple[Invitation, ...], Told]:
-    """The invitations after an edit and who is told what. `occasion`: what everybody who stays is told, if anything."""
-    left = {person.email_key: person for person in wanted}
-    invitations: list[Invitation] = []
-    told: Told = []
-    for before in meeting.invitations:
-        person = left.pop(before.invitee.email_key, None)
-        after, news = _same_person(meeting, before, person, occasion, now)
-        invitations.append(after)
-        if news:
-            told.append((news, after))
-    for person in left.values():
-        new = replace(_fresh(invite(person)), reset_sequence=meeting.sequence)
-        invitations.append(new)
-        told.append((Occasion.INVITATION, new))
-    return tuple(invitations), told
-
-
-def _same_person(
-    meeting: Meeting, before: Invitation, person: Invitee | None, occasion: Occasion | None, now: datetime
-) -> tuple[Invitation, Occasion | None]:
-    """One invitation after an edit, and what its owner is told."""
-    if person is None and before.is_active:
-        # The lead rises, so that this CANCEL outranks every REQUEST they had (RFC 5546 3.2.5).
-        return replace(before, removed_at=now, lead=before.lead + 1), Occasion.REMOVED
-    if person is not None and (not before.is_active or (before.is_chair and person.role != CHAIR)):
-        # The lead rises here too: some programs ignore a REQUEST whose SEQUENCE is only that of the CANCEL before it.
-        again = replace(before, invitee=person, lead=before.lead + (not before.is_active))
-        return replace(_fresh(again), reset_sequence=meeting.sequence + again.lead), Occasion.INVITATION
-    if not before.is_active:
-        return before, None
-    after = replace(before, invitee=person) if person is not None else before
-    if after.is_chair and not before.is_chair:
-        after = _fresh(after)
-    if occasion is Occasion.MOVED and not after.is_chair:
-        after = replace(_fresh(after), reset_sequence=meeting.sequence + after.lead)
-    return after, occasion or (Occasion.CHANGED if after.invitee != before.invitee else None)
-
-
-def _fresh(invitation: Invitation) -> Invitation:
-    """The invitation as one that waits for an answer (the chair's does not)."""
-    status = "accepted" if invitation.is_chair else "waiting"
-    return replace(invitation, status=status, comment="", answered_at=None, channel="", answered_by="", removed_at=None)
-
-
-def _tell(
-    meeting: Meeting, told: Iterable[tuple[Occasion, Invitation]], now: datetime, previous: Meeting | None = None
-) -> Decision:
-    """The decision that sends these messages, with a DTSTAMP that rises strictly per person (RFC 5545 3.8.7.2)."""
-    chosen = [(occasion, replace(i, last_dtstamp=_next_dtstamp(i, now))) for occasion, i in told]
-    invitations = meeting.invitations
-    for _, invitation in chosen:
-        invitations = _with(invitations, invitation)
-    after = replace(meeting, invitations=invitations)
-    messages = tuple(
-        Message(occasion, after, invitation, invitation.last_dtstamp or now, previous)
-        for occasion, invitation in chosen
-    )
-    return Decision(after, messages)
-
-
-def _next_dtstamp(invitation: Invitation, now: datetime) -> datetime:
-    second = now.replace(microsecond=0)
-    return max(second, invitation.last_dtstamp + timedelta(seconds=1)) if invitation.last_dtstamp else second
-
-
-def _with(invitations: tuple[Invitation, ...], changed: Invitation) -> tuple[Invitation, ...]:
-    return tuple(changed if i.id == changed.id else i for i in invitations)

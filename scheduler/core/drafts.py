@@ -26,10 +26,14 @@ SHORTEST, LONGEST = 5, 24 * 60  # minutes
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft without faults, its time resolved: `start` is the instant of `draft.wall` in `draft.zone`."""
+    """A draft without faults, its time resolved: `start` is the instant of `draft.wall` in `draft.zone`.
+
+    `known` is what is true of its cities at that time (see `laws`); empty: nobody asked.
+    """
 
     draft: Draft
     start: datetime
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)

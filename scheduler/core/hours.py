@@ -37,6 +37,13 @@ def closed_days(city: City, public: Mapping[date, Closure]) -> dict[date, Closur
     return closed
 
 
+def closure_on(city: City, day: date, public: Mapping[date, Closure]) -> Closure | None:
+    """The closure of one day, as `closed_days` has it."""
+    closures = [public[day]] if day in public and day not in city.reopened else []
+    closures += [closure for closure in city.municipal if closure.day == day]
+    return min(closures, key=lambda closure: closure.start, default=None)
+
+
 class Clock:
     """The wall clock of a zone around the days `since` to `until`, its offsets computed once.
 

@@ -109,6 +109,7 @@ class Meeting:
     version: int = 1  # counts edits, for lost-update checks
     cancelled_at: datetime | None = None
     cancel_reason: str = ""
+    known: str = ""  # clocks and closed days as they were when its time was last decided; `laws` reads it
     invitations: tuple[Invitation, ...] = ()
 
     def invitation_called(self, email: str) -> Invitation | None:

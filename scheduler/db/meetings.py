@@ -68,12 +68,15 @@ def owned_by(db: Connection, person_id: int) -> list[int]:
     return list(db.scalars(query.order_by(t.meetings.c.starts)))
 
 
-def load_many(db: Connection, query: Select[Any]) -> list[Meeting]:
-    """The meetings that `query` (a select of t.meetings) finds, in its order, in four statements."""
+def load_many(db: Connection, query: Select[Any], *, invitations: bool = True) -> list[Meeting]:
+    """The meetings that `query` (a select of t.meetings) finds, in its order, in four statements.
+
+    Without `invitations` they lack them and cost half the statements; such a meeting is only to be read.
+    """
     rows = db.execute(query).all()
     ids = [row.id for row in rows]
-    cities, invitations = _cities(db, ids), _invitations(db, ids)
-    return [_meeting(row, cities.get(row.id, ()), invitations.get(row.id, ())) for row in rows]
+    cities, people = _cities(db, ids), _invitations(db, ids) if invitations else {}
+    return [_meeting(row, cities.get(row.id, ()), people.get(row.id, ())) for row in rows]
 
 
 def find(
@@ -191,6 +194,7 @@ def _meeting(row: Any, cities: Iterable[str], invitations: Iterable[Invitation])
         changed_at=row.changed_at,
         cancelled_at=row.cancelled_at,
         cancel_reason=row.cancel_reason,
+        known=row.known,
         invitations=tuple(invitations),
     )
 
@@ -223,7 +227,10 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
         raise Overtaken
     if meeting == expected:
         return
-    db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**_columns(meeting)))
+    columns = _columns(meeting)
+    if _decided(meeting) != _decided(expected):
+        columns["law_notice"] = ""  # a decision about its time ends what was found before
+    db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**columns))
     if expected.cities != meeting.cities:
         db.execute(delete(t.participations).where(t.participations.c.meeting_id == meeting.id))
         _add_participations(db, meeting)
@@ -233,10 +240,14 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
     _save_invitations(db, meeting, {i.id: i for i in expected.invitations}, hashes)
 
 
+def _decided(meeting: Meeting) -> tuple[object, ...]:
+    return meeting.start, meeting.wall, meeting.zone, meeting.known
+
+
 def _columns(meeting: Meeting) -> dict[str, Any]:
     same = (
         "uid status field topic objective host zone wall duration_minutes tz_version video_url room confidential "
-        "owner_id sequence version changed_at cancelled_at cancel_reason"
+        "owner_id sequence version changed_at cancelled_at cancel_reason known"
     )
     columns: dict[str, Any] = {name: getattr(meeting, name) for name in same.split()}
     columns |= {"title": dict(meeting.title.texts), "agenda": dict(meeting.agenda.texts)}

@@ -199,6 +199,10 @@ meetings = Table(
     Column("changed_at", Instant, nullable=False),
     Column("cancelled_at", Instant),
     Column("cancel_reason", Text, nullable=False),
+    # Clocks and closed days of its cities when its time was last decided; empty: from before that was kept.
+    Column("known", Text, nullable=False, server_default=""),
+    # Of the change of law about it that its coordinator has had word of; empty: there is none.
+    Column("law_notice", String(16), nullable=False, server_default=""),
     CheckConstraint("starts < ends", name="interval"),
     Index(None, "starts", "id"),
     Index(None, "ends"),

@@ -15,7 +15,7 @@ _PLAIN = ("field", "topic", "zone", "duration_minutes", "video_url", "room", "co
 def to_json(meeting: Meeting, invitation: Invitation) -> dict[str, Any]:
     told = {name: getattr(meeting, name) for name in _PLAIN}
     told |= {"title": dict(meeting.title.texts), "agenda": dict(meeting.agenda.texts), "cities": list(meeting.cities)}
-    told |= {"start": meeting.start.isoformat(), "wall": meeting.wall.isoformat()}
+    told |= {"start": meeting.start.isoformat(), "wall": meeting.wall.isoformat(), "known": meeting.known}
     return told | {"name": invitation.invitee.name, "role": invitation.invitee.role}
 
 
@@ -31,5 +31,6 @@ def as_told(told: dict[str, Any], meeting: Meeting, invitation: Invitation) -> M
         cities=tuple(told["cities"]),
         start=datetime.fromisoformat(told["start"]),
         wall=datetime.fromisoformat(told["wall"]),
+        known=told.get("known", ""),  # mails from before it was kept have none
         invitations=tuple(theirs if i.id == invitation.id else i for i in meeting.invitations),
     )

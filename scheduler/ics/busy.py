@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any
 
 from scheduler.ics import child
@@ -138,7 +138,9 @@ def _without(spans: Iterable[Span], taken: list[Span]) -> Iterator[Span]:
     for start, end in spans:
         while past < len(taken) and taken[past][1] <= start:
             past += 1
-        for begin, finish in takewhile(lambda other: other[0] < end, islice(taken, past, None)):
+        for begin, finish in islice(taken, past, None):
+            if begin >= end:
+                break
             if start < begin:
                 yield start, begin
             start = finish

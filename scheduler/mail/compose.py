@@ -1,5 +1,5 @@
-"""Mail to people, as finished bytes: invitations with their calendar, notices to coordinators, sign-in links, word of
-changed passwords.
+"""Mail to people, as finished bytes: invitations with their calendar, notices to coordinators, word of changes of law
+and of changed passwords, sign-in links.
 
 Every function here is pure: the same arguments give the same bytes on every machine, so that a row of the outbox can
 be checked against what would be sent today and a repeat is never a second version. Each mail has exactly one
@@ -8,16 +8,17 @@ recipient and speaks that person's language; its wording stands in templates/mai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from scheduler import i18n
 from scheduler.core.cities import City, Directory, Person
+from scheduler.core.laws import Finding
 from scheduler.core.meeting import STATUSES, Meeting, Message, Notice
 from scheduler.ics.write import CalendarText, itip_object
-from scheduler.mail import mime
+from scheduler.mail import law, mime
 from scheduler.mail.entry import calendar_text, entry_text
 from scheduler.mail.facts import Facts, changes, clocks, facts, known_language, parties, when
 from scheduler.mail.proof import self_test
@@ -29,6 +30,7 @@ __all__ = [
     "Sender",
     "calendar_text",
     "invitation_mail",
+    "law_mail",
     "notice_mail",
     "security_mail",
     "self_test",
@@ -122,6 +124,25 @@ def security_mail(change: str, person: Person, city: City, sender: Sender, messa
     return _letter("security", language, context, sender, (person.name, person.email), message_id, now)
 
 
+def law_mail(
+    found: Sequence[Finding], person: Person, directory: Directory, sender: Sender, message_id: str, now: datetime
+) -> Mail:
+    """Word to a coordinator of changes of law about their meetings, with the null return path."""
+    language = known_language(person.language)
+    touched = [
+        {
+            "title": f.meeting.title.read_in(language),
+            "agreed": law.agreed(f.meeting, directory, language),
+            "lines": law.lines(f, directory, language),
+        }
+        for f in found
+    ]
+    context = {"title": "", "name": person.name, "touched": touched, "product": sender.from_name}
+    context["link"] = f"{sender.base_url}/meetings/changes-of-law"
+    mail = _letter("law", language, context, sender, (person.name, person.email), message_id, now)
+    return replace(mail, envelope_from="")
+
+
 def _calendar_text_of(
     message: Message, about: Facts, sender: Sender, addressed: Addressed, language: str
 ) -> CalendarText:
@@ -150,7 +171,7 @@ def _told(
         "about": about,
         "parties": parties(meeting, directory, language),
         "changes": changes(message, directory, language),
-        "clocks_before": clocks(previous, directory, language, own.slug) if previous else (),
+        "clocks_before": clocks(previous, directory, language, own.slug, as_told=True) if previous else (),
         "reason": meeting.cancel_reason,
         "link": _page(sender, meeting) if invitation.is_chair else addressed.link,
         "product": sender.from_name,

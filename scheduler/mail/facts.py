@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 
 from scheduler import i18n
-from scheduler.core import zones
+from scheduler.core import laws, zones
 from scheduler.core.cities import City, Directory
 from scheduler.core.drafts import is_web_address
 from scheduler.core.meeting import Invitation, Meeting, Message
@@ -87,20 +87,31 @@ def facts(meeting: Meeting, directory: Directory, language: str, city: str = "")
     )
 
 
-def clocks(meeting: Meeting, directory: Directory, language: str, city: str = "") -> tuple[Clock, ...]:
+def clocks(
+    meeting: Meeting, directory: Directory, language: str, city: str = "", *, as_told: bool = False
+) -> tuple[Clock, ...]:
+    """`as_told`: by the rules of time of then, which is how people know the meeting."""
     order = dict.fromkeys([*([city] if city else []), *meeting.cities])
     found = [directory.cities[slug] for slug in order if slug in directory.cities]
-    return tuple(_clock(meeting.start, meeting.end, c.zone, c.name.read_in(language), language) for c in found)
+    walls = [laws.wall_known(meeting, c.slug) if as_told else None for c in found]
+    return tuple(
+        _clock(meeting.start, meeting.end, c.zone, c.name.read_in(language), language, wall)
+        for c, wall in zip(found, walls, strict=True)
+    )
 
 
 @lru_cache(maxsize=4096)  # everybody who reads the same language reads the same clocks
-def _clock(start: datetime, end: datetime, zone: str, city: str, language: str) -> Clock:
+def _clock(start: datetime, end: datetime, zone: str, city: str, language: str, wall: datetime | None) -> Clock:
     since, until = zones.to_local(start, zone), zones.to_local(end, zone)
+    offset = zones.offset_at(start, zone)
+    if wall and wall != since.replace(tzinfo=None):
+        offset = wall - start.replace(tzinfo=None)
+        since, until = (moment.astimezone(timezone(offset)) for moment in (start, end))
     return Clock(
         city=city,
         date=i18n.full_date(language, since.date()),
         times=interval(since, until, language),
-        offset=i18n.utc_offset(zones.offset_at(start, zone)),
+        offset=i18n.utc_offset(offset),
         zone=zone,
     )
 

@@ -46,6 +46,7 @@ def show() -> str:
         cities=city_options(),
         fields=field_options(),
         reviews=attention.reviews,
+        laws=attention.laws,
         troubles=troubled,
         waiting=_waiting_soon(listing.meetings),
         counts=_counts,

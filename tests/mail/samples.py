@@ -6,10 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scheduler.core.cities import City, Directory, Field, Person, Room, Topic
+from scheduler.core.cities import City, Closure, Directory, Field, Person, Room, Topic
+from scheduler.core.laws import Finding, Shift
 from scheduler.core.meeting import CHAIR, Invitation, Invitee, Meeting, Message, Notice, Occasion
 from scheduler.core.words import LANGUAGES, Wording
-from scheduler.mail.compose import Addressed, Mail, Sender, invitation_mail, notice_mail, security_mail, sign_in_mail
+from scheduler.mail.compose import (
+    Addressed,
+    Mail,
+    Sender,
+    invitation_mail,
+    law_mail,
+    notice_mail,
+    security_mail,
+    sign_in_mail,
+)
 
 NOW = datetime(2026, 9, 1, 1, 2, 3, tzinfo=UTC)
 START = datetime(2026, 12, 16, 6, 0, tzinfo=UTC)
@@ -194,6 +204,19 @@ def security(change: str = "on", language: str = "ko") -> Mail:
     return security_mail(change, to, CITIES[0], SENDER, "<p1@meet.example>", NOW)
 
 
+def law(language: str = "ko") -> Mail:
+    """A change of law about two meetings: clocks and a closed day of one, an hour of the other that is no more."""
+    winter = Shift("eregli", datetime(2026, 12, 16, 9), datetime(2026, 12, 16, 8))  # noqa: DTZ001
+    names = {"ko": "애도의 날", "mn": "Гашуудлын өдөр", "tr": "Yas Günü", "en": "Day of Mourning"}
+    closed = Closure(START.date(), "holiday", Wording.of(names))
+    found = [
+        Finding(meeting(), "moved", (START - timedelta(hours=1),), (winter,), (("eregli", closed),)),
+        Finding(meeting(title=Wording.of("Water")), "nonexistent", (), (), ()),
+    ]
+    to = replace(COORDINATOR, language=language)
+    return law_mail(found, to, DIRECTORY, SENDER, "<l1@meet.example>", NOW)
+
+
 def everything(language: str) -> dict[str, Mail]:
     """Every kind of mail that there is, in one language."""
     to = invitation(language)
@@ -206,5 +229,6 @@ def everything(language: str) -> dict[str, Mail]:
         "changed-only-me": mail_of(Message(Occasion.CHANGED, meeting(), to, NOW, previous=meeting())),
         **{f"notice-{kind}": notice(kind, language) for kind in NOTICES},
         "sign-in": sign_in(language),
+        "law": law(language),
         **{f"security-{change}": security(change, language) for change in CHANGES},
     }

@@ -27,7 +27,13 @@ TOLD = {
     },
     **{str(o): samples.mail(o) for o in (Occasion.MOVED, Occasion.CHANGED, Occasion.CANCELLED, Occasion.REMOVED)},
 }
-MAILS = {**TOLD, "notice": samples.notice("answered"), "sign-in": samples.sign_in(), "security": samples.security()}
+MAILS = {
+    **TOLD,
+    "notice": samples.notice("answered"),
+    "sign-in": samples.sign_in(),
+    "security": samples.security(),
+    "law": samples.law(),
+}
 
 
 @pytest.mark.parametrize("name", MAILS)

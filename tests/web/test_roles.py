@@ -94,6 +94,9 @@ GET   /meetings/<meeting_id>                                  sign-in sign-in   
 GET   /meetings/<meeting_id>.ics                              sign-in sign-in     200     200     404     200
 GET   /meetings/<meeting_id>/cancellation                     sign-in sign-in     200     403     404     200
 GET   /meetings/<meeting_id>/edit                             sign-in sign-in     200     403     404     200
+GET   /meetings/changes-of-law                                sign-in sign-in     200     200     200     200
+POST  /meetings/changes-of-law/decision                           401     401     303     303     303     303
+POST  /meetings/<meeting_id>/changes-of-law/decision              401     401     303     403     404     303
 GET   /meetings/new                                           sign-in sign-in     200     200     200     200
 GET   /operation                                              sign-in sign-in     404     404     404     200
 GET   /review                                                 sign-in sign-in     200     200     200     200
@@ -195,6 +198,9 @@ def _prepared(house: House) -> Stage:
     house.receive(house.reply(meeting, BAT, "ACCEPTED", edit=((BAT.email.encode(), b"other@ulaanbaatar.example"),)))
     (review,) = reviews.reviews(desk, None)
     with desk.store.write() as db:
+        closed = {"city": "eregli", "day": meeting.start.date(), "kind": "municipal", "name": {"tr": "Kar"}, "start": 0}
+        db.execute(t.closures.insert().values(closed))  # after the meeting was booked: something to decide
+        db.execute(t.editions.update().values(edition=tokens.new_token()[:32]))
         (mail,) = db.execute(t.outbox.select().where(t.outbox.c.recipient == BAT.email)).all()
         db.execute(t.outbox.update().where(t.outbox.c.id == mail.id).values(state="refused"))
     people = {p.email: p for p in admin.list_people(desk)}
@@ -272,6 +278,8 @@ SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/meetings/<meeting_id>/answers": lambda: _json({"email": BAT.email, "answer": "accepted"}),
     f"POST {API}/review/<review_id>/decision": lambda: _json({"decision": "no"}),
     "POST /meetings/<meeting_id>/answers": lambda: {"data": {"email": BAT.email, "answer": "accepted"}},
+    "POST /meetings/changes-of-law/decision": lambda: {"data": {"keep": "closed"}},
+    "POST /meetings/<meeting_id>/changes-of-law/decision": lambda: {"data": {"keep": "closed"}},
     "POST /review/<review_id>/decision": lambda: {"data": {"decision": "no"}},
     "POST /operation/mails/<mail_id>/remedy": lambda: {"data": {"remedy": "retry"}},
     "POST /settings/language": lambda: {"data": {"language": "en"}},

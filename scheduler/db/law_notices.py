@@ -1,0 +1,44 @@
+"""Of which change of law the coordinators have had word, and what was known of meetings from before it was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from scheduler.db import tables as t
+
+_m = t.meetings.c
+
+
+def fill_known(db: Connection, known: Mapping[int, str]) -> None:
+    for meeting_id, facts in known.items():
+        db.execute(update(t.meetings).where(_m.id == meeting_id, _m.known == "").values(known=facts))
+
+
+def marks(db: Connection) -> dict[int, str]:
+    """The mark of what was told, by meeting."""
+    found = db.execute(select(_m.id, _m.law_notice).where(_m.law_notice != ""))
+    return {row.id: row.law_notice for row in found}
+
+
+def count(db: Connection, host: str | None, now: datetime) -> int:
+    """Meetings to come, of this host or of all, about which there was word and no decision yet."""
+    standing = select(func.count()).where(_m.starts > now, _m.law_notice != "", _m.status == "confirmed")
+    return db.scalar(standing if host is None else standing.where(_m.host == host)) or 0
+
+
+def note(db: Connection, new: Mapping[int, str], told: Mapping[int, str]) -> bool:
+    """Notes the marks of what is told now; False, and nothing noted, when one is no longer as `told` has it."""
+    query = select(_m.id, _m.law_notice).where(_m.id.in_(new))
+    if {row.id: row.law_notice for row in db.execute(query)} != dict(told):
+        return False
+    for meeting_id, mark in new.items():
+        db.execute(update(t.meetings).where(_m.id == meeting_id).values(law_notice=mark))
+    return True
+
+
+def forget(db: Connection, meeting_ids: Sequence[int]) -> None:
+    """Of meetings about which nothing is left to decide."""
+    db.execute(update(t.meetings).where(_m.id.in_(meeting_ids)).values(law_notice=""))
