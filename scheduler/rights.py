@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.core.cities import Person
+from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Forbidden, NotFound
 from scheduler.core.meeting import Invitation, Meeting
 
@@ -42,3 +42,9 @@ def must_edit(actor: Person | None, meeting: Meeting) -> None:
 
 def may_answer_for(actor: Person | None, meeting: Meeting, invitation: Invitation) -> bool:
     return may_edit(actor, meeting) or bool(actor and actor.signs_in and actor.city == invitation.invitee.city)
+
+
+def must_answer_for(actor: Person | None, city: str, known: Directory) -> None:
+    """Whether a city's own figures are the person's to read; else NotFound, as for a city that is not there."""
+    if city not in known.cities or not (is_operator(actor) or (actor and actor.signs_in and actor.city == city)):
+        raise NotFound

@@ -16,7 +16,8 @@ from scheduler.core.meeting import email_key
 from scheduler.core.search import Attendee
 from scheduler.core.slots import Suggestions, busy_spans, closure_years, find_slots
 from scheduler.db import directory as cities
-from scheduler.db import meetings
+from scheduler.db import fairness, meetings
+from scheduler.db.engine import Connection
 from scheduler.desk import Desk
 
 # Busy time is loaded from so many days before the dates asked for until so many after: buffers, meetings that run into
@@ -48,26 +49,34 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
     """Raises Invalid for unknown cities or rooms, a reversed or too long range, and senseless lengths."""
     with desk.store.read() as db:
         directory = cities.load(db)
-        chosen = _chosen(wanted, directory)
-        taken = meetings.busy(
-            db,
-            emails=[email_key(p) for p in (*wanted.people, *wanted.optional)],
-            room=wanted.room,
-            since=_days_from(wanted.since, -_BEFORE),
-            until=_days_from(wanted.until, _AFTER),
-            without=wanted.without,
-        )
+        chosen = chosen_cities(wanted, directory)
+        attending = attendees(db, wanted)
+        borne = fairness.borne(db, [city.slug for city in chosen])
     years = closure_years(wanted.since, wanted.until)
     return find_slots(
-        [_calendar(city, tuple(_closed_days(city, years).values()), years) for city in chosen],
+        [calendar(city, years) for city in chosen],
         wanted.since,
         wanted.until,
         wanted.duration_minutes,
         now=desk.now(),
         step_minutes=wanted.step_minutes,
         limit=wanted.limit,
-        attendees=_attendees(wanted, taken),
+        attendees=attending,
+        borne=borne,
     )
+
+
+def attendees(db: Connection, wanted: Wanted) -> list[Attendee]:
+    """Who is busy when, of the people and the room that are wanted."""
+    taken = meetings.busy(
+        db,
+        emails=[email_key(p) for p in (*wanted.people, *wanted.optional)],
+        room=wanted.room,
+        since=_days_from(wanted.since, -_BEFORE),
+        until=_days_from(wanted.until, _AFTER),
+        without=wanted.without,
+    )
+    return _attendees(wanted, taken)
 
 
 def closed_days(city: City, since: date, until: date) -> dict[date, Closure]:
@@ -77,6 +86,11 @@ def closed_days(city: City, since: date, until: date) -> dict[date, Closure]:
 
 def _closed_days(city: City, years: range) -> dict[date, Closure]:
     return hours.closed_days(city, public_holidays.closures(city.country, years))
+
+
+def calendar(city: City, years: range) -> Calendar:
+    """The city's clock, closures and hours of whole years."""
+    return _calendar(city, tuple(_closed_days(city, years).values()), years)
 
 
 @lru_cache(maxsize=256)
@@ -101,7 +115,8 @@ def data_versions() -> dict[str, str]:
     return {"tz": zones.tz_version(), "holidays": public_holidays.data_version()}
 
 
-def _chosen(wanted: Wanted, directory: Directory) -> Sequence[City]:
+def chosen_cities(wanted: Wanted, directory: Directory) -> Sequence[City]:
+    """Each once. Raises Invalid."""
     faults = [
         Fault(f"/cities/{index}", "unknown-city", {"city": slug})
         for index, slug in enumerate(wanted.cities)

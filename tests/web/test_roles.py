@@ -48,6 +48,7 @@ POST  /settings/feeds/<feed_id>/revocation                     401     401     3
 GET   /                                                       sign-in sign-in     200     200     200     200
 GET   /api/v1/calendar.ics                                        401     401     200     200     200     200
 GET   /api/v1/cities                                              401     401     200     200     200     200
+GET   /api/v1/fairness                                            401     401     200     200     200     200
 GET   /api/v1/fields                                              401     401     200     200     200     200
 GET   /api/v1/meetings                                            401     401     200     200     200     200
 GET   /api/v1/meetings/<meeting_id>                               401     401     200     200     404     200
@@ -69,8 +70,10 @@ GET   /meetings/<meeting_id>                                  sign-in sign-in   
 GET   /meetings/<meeting_id>.ics                              sign-in sign-in     200     200     404     200
 GET   /meetings/<meeting_id>/cancellation                     sign-in sign-in     200     403     404     200
 GET   /meetings/<meeting_id>/edit                             sign-in sign-in     200     403     404     200
+GET   /meetings/series                                        sign-in sign-in     200     200     200     200
 GET   /meetings/new                                           sign-in sign-in     200     200     200     200
 GET   /operation                                              sign-in sign-in     404     404     404     200
+GET   /reports/fairness                                       sign-in sign-in     200     200     200     200
 GET   /review                                                 sign-in sign-in     200     200     200     200
 GET   /robots.txt                                                 200     200     200     200     200     200
 GET   /settings                                               sign-in sign-in     200     200     200     200
@@ -97,6 +100,7 @@ POST  /api/v1/meetings/<meeting_id>/answers                       401     401   
 POST  /api/v1/meetings/<meeting_id>/cancellation                  401     401     200     403     404     200
 POST  /api/v1/people                                              401     401     201     403     403     201
 POST  /api/v1/review/<review_id>/decision                         401     401     200     403     404     200
+POST  /api/v1/series-plans                                        401     401     200     200     200     200
 POST  /api/v1/slots                                               401     401     200     200     200     200
 POST  /i/<token>/answer                                           303     303     303     303     303     303
 POST  /mailbox/<message_id>/answer                                303     303     303     303     303     303
@@ -219,12 +223,17 @@ MEETING = {
     "people": [{"name": "A", "email": "a@eregli.example", "city": "eregli", "language": "tr", "role": "required"}],
 }  # fmt: skip
 SLOTS = {"cities": ["gwangjin", "ulaanbaatar"], "from": "2027-03-01", "to": "2027-03-02", "duration_minutes": 60}
+SERIES = {
+    "cities": ["gwangjin", "ulaanbaatar"], "wall": "2027-03-10T15:00", "frequency": "weekly", "count": 2,
+    "duration_minutes": 60,
+}  # fmt: skip
 PERSON = {"name": "New desk", "email": "new@gwangjin.example", "city": "gwangjin", "language": "ko", "role": "contact"}
 SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/feeds": lambda: _json({"city": "gwangjin"}),
     "POST /settings/feeds": lambda: {"data": {"kind": "city", "city": "gwangjin"}},
     f"POST {API}/people": lambda: _json(PERSON),
     f"POST {API}/slots": lambda: _json(SLOTS),
+    f"POST {API}/series-plans": lambda: _json(SERIES),
     f"POST {API}/meetings": lambda: _json(MEETING | {"host": "gwangjin"}),
     f"PATCH {API}/meetings/<meeting_id>": lambda: _json({"video_url": "https://video.example/2"}),
     f"POST {API}/meetings/<meeting_id>/answers": lambda: _json({"email": BAT.email, "answer": "accepted"}),
