@@ -23,7 +23,6 @@ NAVIGATION = (
     ("proposal.new", "web.nav.propose"),
     ("review.index", "web.nav.review"),
     ("cities.index", "web.nav.cities"),
-    ("reports.fairness_of_hours", "web.nav.fairness"),
     ("operation.show", "web.nav.operation"),
     ("mailbox.index", "web.nav.mailbox"),
 )

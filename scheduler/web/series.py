@@ -41,6 +41,11 @@ class Row:
     address: str
     turn: str = ""
 
+    @property
+    def is_as_named(self) -> bool:
+        """Whether it is held on the very date that the row is named by."""
+        return bool(self.times) and self.times[0].start.date() == self.day
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -65,6 +70,7 @@ def show() -> Page:
         table=_table(form, [(None, planned) for planned in plan.dates], plan) if plan else None,
         rotation=_table(form, list(plan.rotation.dates), plan) if plan and plan.rotation else None,
         better=_better(form, plan) if plan else "",
+        record=_city_of_record(form, plan) if plan else "",
         versions=suggestions.data_versions(),
     )
     return page, 422 if form.faults else 200
@@ -95,6 +101,11 @@ def _row(form: SeriesForm, planned: Planned, turn: Turn | None, plan: Plan) -> R
         _address(form, held, plan) if held else "",
         directory().city_name(turn.city, language()) if turn else "",
     )
+
+
+def _city_of_record(form: SeriesForm, plan: Plan) -> str:
+    slug = next(slug for slug in form.cities if clocks.zone_of(slug) == plan.rhythm.zone)
+    return directory().city_name(slug, language())
 
 
 def _named(minutes: Mapping[str, int]) -> list[tuple[str, int]]:
