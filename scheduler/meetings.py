@@ -17,7 +17,7 @@ from scheduler.db import inbox, law_notices, meetings, outbox
 from scheduler.db.outbox import Delivery
 from scheduler.desk import Desk
 
-__all__ = ["Delivery", "Filter", "Listing", "Recorded", "Sheet", "attention", "listing", "people", "show"]
+__all__ = ["Delivery", "Filter", "Listing", "Recorded", "Sheet", "attention", "listing", "people", "show", "start_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def listing(desk: Desk, actor: Person | None, wanted: Filter) -> Listing:
     with desk.store.read() as db:
         if actor:
             zone = cities.load(db).cities[actor.city].zone
-        since, until = _start_of(wanted.since, zone), _start_of(wanted.until, zone, after=1)
+        since, until = start_of(wanted.since, zone), start_of(wanted.until, zone, after=1)
         if wanted.status == "confirmed":
             since = max(since or now, now)
         query = meetings.find(
@@ -132,7 +132,7 @@ def attention(desk: Desk, actor: Person, shown: tuple[Meeting, ...]) -> Attentio
         )
 
 
-def _start_of(day: date | None, zone: str, after: int = 0) -> datetime | None:
+def start_of(day: date | None, zone: str, after: int = 0) -> datetime | None:
     """The instant at which the local `day` begins (a gap at midnight: the first instant after it)."""
     if day is None:
         return None

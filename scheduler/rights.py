@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.core.cities import Person
+from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Forbidden, NotFound
 from scheduler.core.meeting import Invitation, Meeting
 
@@ -58,3 +58,9 @@ def may_answer_for(actor: Person | None, meeting: Meeting, invitation: Invitatio
 def may_keep_calendars(actor: Person | None, city: str, person_id: int | None) -> bool:
     """Calendars that say when somebody is busy: one's own, and those of one's city and all its people."""
     return may_host(actor, city) or bool(actor and actor.signs_in and actor.id == person_id)
+
+
+def must_answer_for(actor: Person | None, city: str, known: Directory) -> None:
+    """Whether a city's own figures are the person's to read; else NotFound, as for a city that is not there."""
+    if city not in known.cities or not (is_operator(actor) or (actor and actor.signs_in and actor.city == city)):
+        raise NotFound

@@ -15,8 +15,9 @@ from scheduler.core.errors import Fault, Invalid
 from scheduler.core.meeting import email_key
 from scheduler.core.search import Attendee
 from scheduler.core.slots import Suggestions, Unknown, busy_spans, closure_years, find_slots
-from scheduler.db import calendars, meetings
+from scheduler.db import calendars, fairness, meetings
 from scheduler.db import directory as cities
+from scheduler.db.engine import Connection
 from scheduler.desk import Desk
 
 # Busy time is loaded from so many days before the dates asked for until so many after: buffers, meetings that run into
@@ -48,42 +49,42 @@ def suggest(desk: Desk, wanted: Wanted) -> Suggestions:
     """Raises Invalid for unknown cities or rooms, a reversed or too long range, and senseless lengths."""
     with desk.store.read() as db:
         directory = cities.load(db)
-        chosen = _chosen(wanted, directory)
-        since, until = _days_from(wanted.since, -_BEFORE), _days_from(wanted.until, _AFTER)
-        taken = meetings.busy(
-            db,
-            emails=[email_key(p) for p in (*wanted.people, *wanted.optional)],
-            room=wanted.room,
-            since=since,
-            until=until,
-            without=wanted.without,
-        )
-        others = calendars.busy(
-            db,
-            [email_key(p) for p in (*wanted.people, *wanted.optional)],
-            list(dict.fromkeys(wanted.cities)),
-            since,
-            until,
-            desk.now(),
-        )
+        chosen = chosen_cities(wanted, directory)
+        attending, unknown = attendees(db, wanted, desk.now())
+        borne = fairness.borne(db, [city.slug for city in chosen])
     years = closure_years(wanted.since, wanted.until)
     found = find_slots(
-        [_calendar(city, tuple(closed_days(city, years).values()), years) for city in chosen],
+        [calendar(city, years) for city in chosen],
         wanted.since,
         wanted.until,
         wanted.duration_minutes,
         now=desk.now(),
         step_minutes=wanted.step_minutes,
         limit=wanted.limit,
-        attendees=_attendees(wanted, taken, others),
+        attendees=attending,
+        borne=borne,
     )
-    unknown = tuple(Unknown(owner.city, owner.email_key, owner.fetched_at) for owner in others if owner.is_stale)
     return replace(found, unknown=unknown)
+
+
+def attendees(db: Connection, wanted: Wanted, now: datetime) -> tuple[list[Attendee], tuple[Unknown, ...]]:
+    """Who is busy when, of the people, the room and the cities that are wanted; and of whom nobody knows well."""
+    people = [email_key(person) for person in (*wanted.people, *wanted.optional)]
+    since, until = _days_from(wanted.since, -_BEFORE), _days_from(wanted.until, _AFTER)
+    taken = meetings.busy(db, emails=people, room=wanted.room, since=since, until=until, without=wanted.without)
+    others = calendars.busy(db, people, list(dict.fromkeys(wanted.cities)), since, until, now)
+    unknown = (Unknown(owner.city, owner.email_key, owner.fetched_at) for owner in others if owner.is_stale)
+    return _attendees(wanted, taken, others), tuple(unknown)
 
 
 def closed_days(city: City, years: range) -> dict[date, Closure]:
     """The local days on which the city is closed."""
     return hours.closed_days(city, public_holidays.closures(city.country, years))
+
+
+def calendar(city: City, years: range) -> Calendar:
+    """The city's clock, closures and hours of whole years."""
+    return _calendar(city, tuple(closed_days(city, years).values()), years)
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +113,8 @@ def data_versions() -> dict[str, str]:
     return {"tz": zones.tz_version(), "holidays": public_holidays.data_version()}
 
 
-def _chosen(wanted: Wanted, directory: Directory) -> Sequence[City]:
+def chosen_cities(wanted: Wanted, directory: Directory) -> Sequence[City]:
+    """Each once. Raises Invalid."""
     faults = [
         Fault(f"/cities/{index}", "unknown-city", {"city": slug})
         for index, slug in enumerate(wanted.cities)

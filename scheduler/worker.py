@@ -1,5 +1,6 @@
 """The worker: hands over what is in the outbox; beside that, in threads of their own, mail is taken in (`polling`) and
 calendars of others are read (`refreshing`).
+Now and then it writes down what the meetings that are over cost the cities (`fairness`).
 
 Each mail is claimed, handed over, and marked, in this order; a crash in between means that the same bytes are handed
 over again. What the mail server refuses for the moment is tried again with growing pauses for five days; what it
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scheduler import entries, laws
+from scheduler import entries, fairness, laws
 from scheduler.core.decisions import invitation_of
 from scheduler.core.meeting import Decision, Notice
 from scheduler.db import operation, outbox
@@ -38,6 +39,8 @@ SERVER_PAUSE_SECONDS = 30.0
 ACCOUNT_PAUSE_SECONDS = 300.0  # a server that refuses our sign-in locks us out if we keep asking
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
 LAWS_PAUSE, LAWS_AGAIN = timedelta(days=1), timedelta(hours=1)  # the second after it failed
+_LEDGER_ENTRIES = 200
+_LEDGER_PAUSE = timedelta(minutes=5)  # nobody waits for it
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
 NAME = "worker"
 POLLER_END_SECONDS = 5.0  # for a round to notice that it should end; it may be cut off anywhere
@@ -54,6 +57,7 @@ class Worker:
     desk: Desk
     stop: threading.Event
     _calendars_complete: bool = False
+    _ledger_at: datetime | None = field(default=None, init=False)  # when it is due again; None: now
     _well: bool | None = field(default=None, init=False)  # None: there was nothing to do
     _told: tuple[datetime, bool | None, str] | None = field(default=None, init=False)  # its last sign of life
     _laws_checked: datetime | None = field(default=None, init=False)
@@ -112,6 +116,7 @@ class Worker:
 
     def _hand_over(self) -> bool:
         self._complete_calendars()
+        self._write_ledger()
         with smtp.open_transport(self.desk.settings.mail) as transport:
             while not self.stop.is_set():
                 claimed, lease = self._claim()
@@ -142,6 +147,18 @@ class Worker:
         except Exception:  # mail must not wait for it
             log.exception("worker: changes of law could not be looked for")
             self._laws_checked = now - LAWS_PAUSE + LAWS_AGAIN
+
+    def _write_ledger(self) -> None:
+        """What the meetings that are over cost the cities, a few at a time."""
+        now = self.desk.now()
+        if self._ledger_at and self._ledger_at - _LEDGER_PAUSE <= now < self._ledger_at:
+            return
+        self._ledger_at = now + _LEDGER_PAUSE
+        try:
+            if fairness.record(self.desk, limit=_LEDGER_ENTRIES) == _LEDGER_ENTRIES:
+                self._ledger_at = None
+        except Exception:  # it will be written later; mail must not wait for it
+            log.exception("worker: the ledger of early and late hours could not be written")
 
     def _claim(self) -> tuple[Claimed | None, str]:
         lease = secrets.token_hex(8)

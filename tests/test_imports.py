@@ -40,7 +40,7 @@ OURS = {
 }
 # The pure ring knows the standard library, pytz in one module, the grammar of addresses (asked without DNS), and arrays
 # of numbers where many times are compared.
-ARRAYS = ("spans", "hours", "search", "ranking", "reasons", "compromises")
+ARRAYS = ("spans", "hours", "search", "ranking", "reasons", "compromises", "planning", "rotation")
 OF_OTHERS_IN_CORE = {
     "scheduler.core.zones": {"pytz"},
     "scheduler.core.drafts": {"email_validator"},

@@ -14,8 +14,11 @@ from scheduler import i18n, paths, ways_in
 from scheduler.core import laws
 from scheduler.core.hints import CODES
 from scheduler.core.meeting import CHAIR, ROLES, STATUSES
+from scheduler.core.planning import KINDS
+from scheduler.core.rhythm import FREQUENCIES
 from scheduler.core.words import LANGUAGES
 from scheduler.example import PARTNERSHIP_KINDS, PERSON_ROLES
+from scheduler.planning_answers import OWN_REASONS
 from scheduler.web import calendars, changes_of_law, own_sign_in
 
 AREAS = sorted({path.name for path in paths.TRANSLATIONS.glob("*/*.toml")})
@@ -72,6 +75,9 @@ SETS = {
     "words.partnership": set(PARTNERSHIP_KINDS),
     "words.weekday_short": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
     "words.decision": {"same-person", "invite", "apply", "no", "done"},
+    "series.frequency": set(FREQUENCIES),
+    "series.kind": set(KINDS),
+    "series.obstacle": set(OWN_REASONS),
     "words.duration": {"minutes", "hours"},
 }
 

@@ -217,6 +217,16 @@ participations = Table(
     Index(None, "city", "meeting_id"),
 )
 
+# What a meeting that was held cost each city: minutes outside its office hours as they were then.
+burdens = Table(
+    "burdens",
+    metadata,
+    Column("meeting_id", ForeignKey("meetings.id"), primary_key=True),
+    Column("city", ForeignKey("cities.slug"), primary_key=True),
+    Column("minutes", Integer, nullable=False),
+    Index(None, "city", "meeting_id"),
+)
+
 # A room's time. The database guards it, so that no path of code can book a room twice: SQLite by triggers, PostgreSQL
 # by an exclusion constraint.
 bookings = Table(

@@ -16,12 +16,12 @@ from scheduler.core.cities import Directory
 from scheduler.core.errors import Outdated
 from scheduler.core.meeting import Meeting
 from scheduler.core.words import clean_text
-from scheduler.web import city_calls, openapi
+from scheduler.web import city_calls, openapi, planning_calls
 from scheduler.web.calls import CALLS, blueprint, call, caller, request_key, respond, written
 from scheduler.web.problems import language
 from scheduler.web.reader import desk, directory
 
-__all__ = ["blueprint", "city_calls"]
+__all__ = ["blueprint", "city_calls", "planning_calls"]
 
 ID = "<int(max=9223372036854775807):meeting_id>"
 CALENDAR = "text/calendar"

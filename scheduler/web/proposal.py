@@ -27,12 +27,23 @@ blueprint = Blueprint("proposal", __name__)
 
 Page = str | tuple[str, int]
 
+# What a link may fill in, and which inputs.
+_GIVEN = {
+    "date": ("wall-date", "from", "to"),
+    "time": ("wall-time",),
+    "zone": ("zone",),
+    "duration": ("duration",),
+}
+
 
 @blueprint.get("/meetings/new")
 def new() -> Page:
     values = first_values(day_in(desk().now(), person().city))
     values["key"] = secrets.token_urlsafe(16)
     values["zone"] = directory().cities[person().city].zone
+    for name in _GIVEN.keys() & request.args.keys():
+        values.update(dict.fromkeys(_GIVEN[name], request.args[name]))
+    values.setlist("city", request.args.getlist("city"))
     return _page(_form(values))
 
 

@@ -67,6 +67,7 @@ PATCH /api/v1/cities/<slug>                                       401     401   
 GET   /api/v1/cities/<slug>/closures                              401     401     200     200     200     200
 POST  /api/v1/cities/<slug>/closures                              401     401     201     403     403     201
 DELETE /api/v1/cities/<slug>/closures/<closure_id>                401     401     204     403     403     204
+GET   /api/v1/fairness                                            401     401     200     200     200     200
 GET   /api/v1/fields                                              401     401     200     200     200     200
 GET   /api/v1/meetings                                            401     401     200     200     200     200
 GET   /api/v1/meetings/<meeting_id>                               401     401     200     200     404     200
@@ -97,8 +98,10 @@ GET   /meetings/<meeting_id>/edit                             sign-in sign-in   
 GET   /meetings/changes-of-law                                sign-in sign-in     200     200     200     200
 POST  /meetings/changes-of-law/decision                           401     401     303     303     303     303
 POST  /meetings/<meeting_id>/changes-of-law/decision              401     401     303     403     404     303
+GET   /meetings/series                                        sign-in sign-in     200     200     200     200
 GET   /meetings/new                                           sign-in sign-in     200     200     200     200
 GET   /operation                                              sign-in sign-in     404     404     404     200
+GET   /reports/fairness                                       sign-in sign-in     200     200     200     200
 GET   /review                                                 sign-in sign-in     200     200     200     200
 GET   /robots.txt                                                 200     200     200     200     200     200
 GET   /settings                                               sign-in sign-in     200     200     200     200
@@ -125,6 +128,7 @@ POST  /api/v1/meetings/<meeting_id>/answers                       401     401   
 POST  /api/v1/meetings/<meeting_id>/cancellation                  401     401     200     403     404     200
 POST  /api/v1/people                                              401     401     201     403     403     201
 POST  /api/v1/review/<review_id>/decision                         401     401     200     403     404     200
+POST  /api/v1/series-plans                                        401     401     200     200     200     200
 POST  /api/v1/slots                                               401     401     200     200     200     200
 POST  /i/<token>/answer                                           303     303     303     303     303     303
 POST  /mailbox/<message_id>/answer                                303     303     303     303     303     303
@@ -258,6 +262,10 @@ MEETING = {
 }  # fmt: skip
 SLOTS = {"cities": ["gwangjin", "ulaanbaatar"], "from": "2027-03-01", "to": "2027-03-02", "duration_minutes": 60}
 CITY = {"slug": "busan", "name": "Busan", "zone": "Asia/Seoul", "country": "KR", "language": "ko", "hours": [[]] * 7}
+SERIES = {
+    "cities": ["gwangjin", "ulaanbaatar"], "wall": "2027-03-10T15:00", "frequency": "weekly", "count": 2,
+    "duration_minutes": 60,
+}  # fmt: skip
 PERSON = {"name": "New desk", "email": "new@gwangjin.example", "city": "gwangjin", "language": "ko", "role": "contact"}
 SENT: dict[str, Callable[[], dict[str, Any]]] = {
     f"POST {API}/feeds": lambda: _json({"city": "gwangjin"}),
@@ -273,6 +281,7 @@ SENT: dict[str, Callable[[], dict[str, Any]]] = {
     "POST /cities/<slug>/closures": lambda: {"data": {"day": "2027-06-02", "name": "Founding day"}},
     "POST /cities/<slug>/reopenings": lambda: {"data": {"day": "2027-03-01"}},
     f"POST {API}/slots": lambda: _json(SLOTS),
+    f"POST {API}/series-plans": lambda: _json(SERIES),
     f"POST {API}/meetings": lambda: _json(MEETING | {"host": "gwangjin"}),
     f"PATCH {API}/meetings/<meeting_id>": lambda: _json({"video_url": "https://video.example/2"}),
     f"POST {API}/meetings/<meeting_id>/answers": lambda: _json({"email": BAT.email, "answer": "accepted"}),
