@@ -19,4 +19,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["city"], ["cities.slug"], name="fk_burdens_city_cities"),
         sa.PrimaryKeyConstraint("meeting_id", "city", name="pk_burdens"),
     )
-    op.create_index("ix_burdens_city_meeting_id", "burdens", ["city", "meeting_id"])
+    op.create_index("ix_burdens_city_minutes_meeting_id", "burdens", ["city", "minutes", "meeting_id"])

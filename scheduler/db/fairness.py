@@ -51,10 +51,12 @@ def record(db: Connection, meeting_id: int, minutes: Mapping[str, int]) -> None:
 
 def borne(db: Connection, cities: Sequence[str]) -> dict[str, int]:
     """What each of the cities bore in the meetings in which at least two of them took part."""
-    b = t.burdens.c
-    together = select(b.meeting_id).where(b.city.in_(cities)).group_by(b.meeting_id).having(func.count() > 1)
-    query = select(b.city, func.sum(b.minutes).label("minutes")).where(b.city.in_(cities), b.meeting_id.in_(together))
-    return {row.city: int(row.minutes) for row in db.execute(query.group_by(b.city))}
+    own, other = t.burdens.c, t.burdens.alias("other").c
+    together = exists().where(other.meeting_id == own.meeting_id, other.city.in_(cities), other.city != own.city)
+    query = select(own.city, func.sum(own.minutes).label("minutes")).group_by(own.city)
+    return {
+        row.city: int(row.minutes) for row in db.execute(query.where(own.city.in_(cities), own.minutes > 0, together))
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,7 @@ burdens = Table(
     Column("meeting_id", ForeignKey("meetings.id"), primary_key=True),
     Column("city", ForeignKey("cities.slug"), primary_key=True),
     Column("minutes", Integer, nullable=False),
-    Index(None, "city", "meeting_id"),
+    Index(None, "city", "minutes", "meeting_id"),
 )
 
 # A room's time. The database guards it, so that no path of code can book a room twice: SQLite by triggers, PostgreSQL
