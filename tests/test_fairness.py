@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from scheduler import booking, fairness, suggestions
+from scheduler import booking, fairness, office, suggestions
 from scheduler.core.errors import Invalid, NotFound
-from scheduler.db import directory
+from scheduler.db import editions
 from scheduler.db import fairness as ledger
 from scheduler.db import tables as t
 from scheduler.worker import Worker
@@ -47,7 +47,7 @@ def test_what_a_meeting_cost_each_city_is_written_once_it_is_over(house: House) 
     assert rows(house) == both
     with house.desk.store.write() as db:  # later the city is open day and night; what was, stays
         db.execute(update(t.cities).values(hours=[[[0, 1440]]] * 7))
-        directory._changed(db)
+        editions.renew(db)
     house.clock.forward(hours=1)
     work(house)
     assert rows(house) == both
@@ -143,11 +143,11 @@ def test_a_citys_accounts_are_its_own_and_the_operators(house: House) -> None:
 
 @pytest.mark.parametrize(("gwangjin", "ulaanbaatar", "bearer"), [(600, 0, "ulaanbaatar"), (0, 600, "gwangjin")])
 def test_suggestions_give_the_next_late_hour_to_whoever_bore_less(
-    house: House, monkeypatch: pytest.MonkeyPatch, gwangjin: int, ulaanbaatar: int, bearer: str
+    house: House, gwangjin: int, ulaanbaatar: int, bearer: str
 ) -> None:
     """Each is open for one hour of a long day, and not at the same time."""
     borne(house, gwangjin=gwangjin, ulaanbaatar=ulaanbaatar)
-    open_for_an_hour(house, monkeypatch, gwangjin=540, ulaanbaatar=600)  # 09:00 and 11:00 in Seoul
+    open_for_an_hour(house, gwangjin=540, ulaanbaatar=600)  # 09:00 and 11:00 in Seoul
     wednesday = date(2027, 3, 17)
     wanted = suggestions.Wanted(("gwangjin", "ulaanbaatar"), wednesday, wednesday, 60)
     best, second, *_ = suggestions.suggest(house.desk, wanted).slots
@@ -155,14 +155,9 @@ def test_suggestions_give_the_next_late_hour_to_whoever_bore_less(
     assert best.costs == {"gwangjin": 0, "ulaanbaatar": 0} | {bearer: 60}
 
 
-def open_for_an_hour(house: House, monkeypatch: pytest.MonkeyPatch, **since: int) -> None:
-    """Office hours from that minute of each day on, and stretch hours from 08:00 to 18:00, as this process has read
-    them; other databases of the example have the same edition."""
+def open_for_an_hour(house: House, **since: int) -> None:
+    """Office hours from that minute of each day on, and stretch hours from 08:00 to 18:00."""
     everyday = (((480, 1080),),) * 7
-    with house.desk.store.read() as db:
-        known, edition = directory.load(db), str(db.scalar(directory._EDITION))
-    cities = {
-        slug: replace(known.cities[slug], hours=(((start, start + 60),),) * 7, stretch=everyday)
-        for slug, start in since.items()
-    }
-    monkeypatch.setitem(directory._known, edition, replace(known, cities={**known.cities, **cities}))
+    for slug, start in since.items():
+        hours = (((start, start + 60),),) * 7
+        office.change(house.desk, None, slug, lambda city, hours=hours: replace(city, hours=hours, stretch=everyday))

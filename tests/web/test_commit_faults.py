@@ -28,6 +28,7 @@ __all__ = ["stage", "untouched"]  # fixtures
 # They look something up, and write nothing; an edit is tried below, because it needs the form of its meeting.
 READING = {
     ("POST", "/api/v1/slots"),
+    ("POST", "/api/v1/series-plans"),
     ("POST", "/meetings/slots"),
     ("POST", "/meetings/<meeting_id>"),
     ("POST", "/meetings/<meeting_id>/slots"),
