@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scheduler import fetching, limits, rights, sealing
+from scheduler import limits, rights, sealing, web_addresses
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Forbidden, Invalid, NotFound
 from scheduler.core.words import clean_line
@@ -101,7 +101,11 @@ def add(desk: Desk, actor: Person, new: New) -> Listed:
     now = desk.now()
     row = {"city": city, "person_id": person.id if person else None, "name": name}
     if new.file is None:
-        link = {"address": sealing.sealed(desk.keys, address), "host": fetching.host_of(address), "next_fetch_at": now}
+        link = {
+            "address": sealing.sealed(desk.keys, address),
+            "host": web_addresses.host_of(address),
+            "next_fetch_at": now,
+        }
         return _added(desk, {**row, "kind": "url", **link}, person, None)
     until = now + AHEAD
     times = _read(new.file, zone, now, until)
@@ -133,8 +137,8 @@ def _must_have_room(desk: Desk, db: Connection, city: str, person: Person | None
 
 def _checked(address: str, faults: list[Fault]) -> str:
     try:
-        return fetching.checked(address)
-    except fetching.BadAddress:
+        return web_addresses.checked(address)
+    except web_addresses.BadAddress:
         faults.append(Fault("/url", "bad-calendar-address"))
         return ""
 

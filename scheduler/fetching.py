@@ -13,7 +13,6 @@ the same, so that nobody can look around our network from outside.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import threading
 import time
@@ -22,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests_hardened import Config, HTTPSession
@@ -32,23 +31,15 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from scheduler.ics.busy import MAX_BYTES
+from scheduler.web_addresses import PORT, BadAddress, checked
 
-PORT = 443
 TOTAL_SECONDS = 20.0
 CONNECT_SECONDS, READ_SECONDS = 8.0, 10.0
 REDIRECTS = 3
-ADDRESS_LENGTH = 2_000
 _PIECE = 1 << 16
 _USER_AGENT = "scheduler (reads published calendars)"
-_SCHEMES = ("https", "webcal", "webcals")
-# A name with a dot whose last part begins with a letter: no number in whatever notation, no machine of our own network.
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # What Python's tables call global, and what leads to IPv4 addresses, to our site, or nowhere.
 _NOT_PUBLIC = [ipaddress.ip_network(net) for net in ("::/96", "64:ff9b::/96", "2002::/16", "2001::/32", "fec0::/10")]
-
-
-class BadAddress(Exception):
-    """No address of a calendar on the public web."""
 
 
 class Unreachable(Exception):
@@ -86,26 +77,6 @@ class Network:
 
 
 INTERNET = Network()
-
-
-def checked(text: str) -> str:
-    """The https address that is meant. Raises BadAddress; nothing is looked up."""
-    try:
-        parts = urlsplit(text.strip())
-        host = (parts.hostname or "").encode("idna").decode("ascii").removesuffix(".").lower()
-        port = parts.port
-    except ValueError:  # UnicodeError included
-        raise BadAddress from None
-    if parts.scheme not in _SCHEMES or "@" in parts.netloc or port not in (None, PORT) or not _HOST.fullmatch(host):
-        raise BadAddress
-    address = f"https://{host}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    if len(address) > ADDRESS_LENGTH or not re.fullmatch(r"[^\s\x00-\x20\x7f\\]+", address):
-        raise BadAddress
-    return address
-
-
-def host_of(address: str) -> str:
-    return urlsplit(address).hostname or ""
 
 
 def is_public(address: str) -> bool:

@@ -17,6 +17,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from scheduler import entries, fairness, laws
 from scheduler.core.decisions import invitation_of
@@ -28,7 +29,9 @@ from scheduler.desk import Desk
 from scheduler.mail import compose, smtp
 from scheduler.outgoing import load, retrying, save
 from scheduler.polling import Poller
-from scheduler.refreshing import Refresher
+
+if TYPE_CHECKING:
+    from scheduler.refreshing import Refresher
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ class Worker:
         compose.self_test()
         mail_in = threading.Thread(target=Poller(self.desk, self.stop).run, name="mailbox", daemon=True)
         mail_in.start()
-        busy = threading.Thread(target=Refresher(self.desk, self.stop).run, name="calendars", daemon=True)
+        busy = threading.Thread(target=self._refresher().run, name="calendars", daemon=True)
         busy.start()
         self._send_on_and_on()
         mail_in.join(POLLER_END_SECONDS)
@@ -77,8 +80,14 @@ class Worker:
         """Takes mail in, does all that is due, and reads calendars; False when a mail server is not to be had."""
         came_in = Poller(self.desk, self.stop).once()
         went_out = self._send_due()
-        Refresher(self.desk, self.stop).once()
+        self._refresher().once()
         return went_out and came_in
+
+    def _refresher(self) -> Refresher:
+        # Imported when needed: the web knows this module too, and what fetches takes a while to load.
+        from scheduler.refreshing import Refresher
+
+        return Refresher(self.desk, self.stop)
 
     def _send_on_and_on(self) -> None:
         while not self.stop.is_set():

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from scheduler import fetching
-from scheduler.fetching import BadAddress, Fetched, Network, TooLarge, Unreachable, checked, fetch, is_public
+from scheduler.fetching import Fetched, Network, TooLarge, Unreachable, fetch, is_public
+from scheduler.web_addresses import BadAddress, checked
 
 PUBLIC = "93.184.215.14"
 CALENDAR = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
