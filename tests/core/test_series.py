@@ -88,6 +88,9 @@ def test_a_half_day_in_konya_moves_an_afternoon_and_no_morning():
     assert [reason for _, reason, _ in why(found.dates[0])] == ["half-day"]
     morning = plan([EREGLI], rhythm(2027, 10, 28, 9, zone="Europe/Istanbul", count=2))
     assert held(morning)[0] == "10-28 09:00"
+    noon = plan([EREGLI], rhythm(2027, 10, 28, 12, zone="Europe/Istanbul", count=2))
+    assert [reason for _, reason, _ in why(noon.dates[0])] == ["outside-hours"]  # lunch; it ends as the half day begins
+    assert held(noon)[0] == "10-28 11:30"
 
 
 @pytest.mark.parametrize(
@@ -328,6 +331,8 @@ def test_no_rotation_is_proposed_where_there_are_no_turns_to_take(towns):
 
 def test_a_wall_time_within_everybodys_hours_is_named_where_the_wanted_one_is_not():
     assert plan([GWANGJIN, ULAANBAATAR, EREGLI], rhythm(2027, 1, 13, 10), closures={}).better == time(14, 30)
+    everyday = [replace(town, stretch=LONG[:1] * 7) for town in (GWANGJIN, ULAANBAATAR)]
+    assert plan(everyday, rhythm(2027, 1, 13, 20), closures={}).better == time(17)  # February's 13th is a Saturday
 
 
 def taken(found):
