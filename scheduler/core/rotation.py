@@ -3,8 +3,8 @@
 For each city there is a wall time at which the others bear the least: its turn. A rotation gives every date the turn
 after which what the cities bore, in meetings held before and on the dates so far, is shared most evenly.
 
-Whether there is a wall time for all is asked on ordinary days, without closures, on those dates of the series on which
-the cities' weeks have any time in common at all.
+Whether there is a wall time for all is asked on ordinary days, without closures, on those dates of the series that are
+working days of every city.
 """
 
 from __future__ import annotations
@@ -56,17 +56,16 @@ class Ordinary:
         instants = self._instants(planner.calendars[0], rhythm.dates())
         calendars = [Calendar.of(calendar.city, {}, calendar.years) for calendar in planner.calendars]
         allowed = np.logical_and.reduce([_holds(calendar, instants, self._length) for calendar in calendars])
-        common = allowed.any(axis=1)  # not on a weekend
+        office = {calendar.city.slug: calendar.office.covered(instants, self._length) for calendar in calendars}
+        at_work = [seconds.any(axis=1) for seconds in office.values()]  # a date in somebody's weekend tells nothing
+        common = np.logical_and.reduce([allowed.any(axis=1), *at_work])
         self._allowed: Mask = allowed[common]
-        self._burdens = {
-            calendar.city.slug: -((calendar.office.covered(instants[common], self._length) - self._length) // 60)
-            for calendar in calendars
-        }
+        self._burdens = {slug: -((seconds[common] - self._length) // 60) for slug, seconds in office.items()}
 
     def comfortable(self) -> list[time]:
         """The wall times within everybody's office hours on every date; the nearest to the wanted one first."""
         cost = np.add.reduce(list(self._burdens.values()))
-        easy: list[bool] = (self._allowed & (cost == 0)).all(axis=0).tolist()
+        easy: list[bool] = (cost == 0).all(axis=0).tolist()
         found = [wall for wall, yes in zip(self.walls, easy, strict=True) if yes and len(self._allowed)]
         return sorted(found, key=lambda wall: (_apart(wall, self._wanted), wall))
 
