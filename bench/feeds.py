@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import Flask, Response
 
 from bench.serving import Timing, served
-from scheduler import admin, commands, entries, feeds
+from scheduler import admin, entries, feeds, installation
 from scheduler.config import Database, Mail, Server, Settings
 from scheduler.core import decisions, zones
 from scheduler.core.cities import Person
@@ -93,7 +93,7 @@ def _filled(folder: Path, count: int) -> tuple[Desk, Person]:
         database=Database(url=f"sqlite:///{folder}/scheduler.db"),
         mail=Mail(smtp_url=f"mailbox:{folder}/mail", from_address="meetings@gwangjin.example"),
     )
-    desk = replace(commands.prepare(settings), clock=lambda: NOW)
+    desk = replace(installation.prepare(settings), clock=lambda: NOW)
     admin.load_example(desk)
     directory, chance = desk.directory(), random.Random(SEED)
     with desk.store.write() as db:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scheduler import admin, commands, config
+from scheduler import admin, config
+from scheduler import installation as product
 from scheduler.desk import Desk
 
 COORDINATOR = "international@gwangjin.example"
@@ -25,7 +26,7 @@ def installation(folder: Path, url: str = SQLITE) -> Desk:
         '[mail]\nsmtp_url = "mailbox:mail"\nfrom_address = "meetings@gwangjin.example"\n',
         "utf-8",
     )
-    desk = commands.prepare(config.load(folder / "config.toml"))
+    desk = product.prepare(config.load(folder / "config.toml"))
     admin.load_example(desk)
     return desk
 

@@ -30,7 +30,7 @@ from scheduler import access, public_holidays
 from scheduler.core import slots
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City, Closure, WeeklyHours
-from scheduler.core.hours import closed_days
+from scheduler.core.closures import closed_days
 from scheduler.core.ranking import rank
 from scheduler.core.search import Attendee, Search
 from scheduler.core.words import Wording

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from scheduler import commands, laws, representations, suggestions
+from scheduler import installation, laws, representations, suggestions
 from scheduler.core.cities import Directory
 from scheduler.core.laws import Finding
 from scheduler.desk import Desk
@@ -18,7 +18,7 @@ from scheduler.mail import law
 
 def zones(given: argparse.Namespace) -> int:
     """With `--apply`, as the operator: what it could not be done to is told, and the exit status is 1."""
-    desk = commands.open_desk(given)
+    desk = installation.open_desk(given)
     found = [f for f in laws.check(desk) if f.is_of_time]
     outcome = laws.approve_all(desk, None, given.apply) if given.apply else Outcome(())
     _print(given, desk, found, outcome)
@@ -28,7 +28,7 @@ def zones(given: argparse.Namespace) -> int:
 
 
 def holidays(given: argparse.Namespace) -> int:
-    desk = commands.open_desk(given)
+    desk = installation.open_desk(given)
     _print(given, desk, [f for f in laws.check(desk) if f.closures], Outcome(()))
     return 0
 

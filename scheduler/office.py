@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from scheduler import countries, public_holidays, rights
-from scheduler.core import hours, office, zones
+from scheduler.core import office, zones
 from scheduler.core.cities import City, Closure, Person
+from scheduler.core.closures import closed_days
 from scheduler.core.errors import Fault, Invalid, NotFound
 from scheduler.core.office import Closing
 from scheduler.core.words import NOTHING
@@ -66,7 +67,7 @@ def days_off(desk: Desk, city: City, since: date, until: date) -> list[DayOff]:
     public = public_holidays.closures(city.country, range(since.year, until.year + 1))
     with desk.store.read() as db:
         reopened = {entry.day: entry for entry in closures.reopened(db, city.slug)}
-    closed = hours.closed_days(city, public)
+    closed = closed_days(city, public)
     found = {day: DayOff(closure) for day, closure in closed.items()}
     found |= {day: DayOff(public.get(day, entry), entry) for day, entry in reopened.items() if day not in closed}
     return [found[day] for day in sorted(found) if since <= day <= until]

@@ -19,13 +19,11 @@ from datetime import date
 from functools import cache
 from importlib.metadata import version
 
-import holidays
-from holidays.constants import HALF_DAY, PUBLIC
-
 from scheduler import i18n
 from scheduler.core.cities import Closure
 from scheduler.core.words import LANGUAGES, Wording
 
+HALF_DAY, PUBLIC = "half_day", "public"  # categories of the package
 _SUBSTITUTE = "Alternative holiday for "
 _ESTIMATED = " (estimated)"
 _FROM = re.compile(r" \((?:from )?(\d{1,2})(?:[:.](\d{2}))? ?(am|pm)\)")
@@ -40,6 +38,8 @@ def data_version() -> str:
 @cache
 def is_country(code: str) -> bool:
     """Whether holidays of the ISO 3166-1 alpha-2 `code` are known."""
+    import holidays  # here, because most commands end without it
+
     return len(code) == 2 and code in holidays.list_supported_countries()
 
 
@@ -67,6 +67,8 @@ def _closures(country: str, year: int) -> dict[date, Closure]:
 
 def _names(country: str, year: int, category: str, language: str = "en") -> dict[date, str]:
     """Names by day in the language asked for, else as the package has them."""
+    import holidays
+
     supported = getattr(holidays, country).supported_languages
     if category not in getattr(holidays, country).supported_categories:
         return {}
@@ -129,6 +131,8 @@ def _join(parts: list[Wording]) -> Wording:
 
 def _package_wording(country: str, day: date, category: str) -> Wording:
     """The package's names: English (or the country's own tongue) and those of our languages that it has."""
+    import holidays
+
     known = {name.split("_")[0] for name in getattr(holidays, country).supported_languages}
     texts = {
         language: _names(country, day.year, category, language).get(day, "")

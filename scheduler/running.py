@@ -21,7 +21,7 @@ from typing import Any
 
 import waitress
 
-from scheduler import access, admin, commands, config, laws, logs
+from scheduler import access, admin, config, installation, laws, logs
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
@@ -38,7 +38,7 @@ _STORED = (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm", "secret.key", "con
 def serve(given: argparse.Namespace) -> int:
     logs.to_stderr()
     _end_on_sigterm()
-    desk = commands.open_desk(given)
+    desk = installation.open_desk(given)
     server = _bound(desk, given.host, given.port)
     print(f"Serving on http://{given.host}:{server.effective_port}", flush=True)
     _run(server, _worker(given.config) if given.with_worker else nullcontext())
@@ -50,7 +50,7 @@ def work(given: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    desk = commands.open_desk(given)
+    desk = installation.open_desk(given)
     worker = Worker(desk, stop)
     if given.once:
         laws.watch(desk)
@@ -68,7 +68,7 @@ def demo(given: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "config.toml"
     file.write_text(_demo_configuration(given.port), "utf-8")
-    desk = commands.prepare(config.load(file))
+    desk = installation.prepare(config.load(file))
     admin.load_example(desk)
     server = _bound(desk, "127.0.0.1", given.port)
     with _worker(file):

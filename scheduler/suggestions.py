@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from scheduler import public_holidays
-from scheduler.core import hours, zones
+from scheduler.core import closures, zones
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City, Closure, Directory
 from scheduler.core.errors import Fault, Invalid
@@ -79,7 +79,7 @@ def attendees(db: Connection, wanted: Wanted, now: datetime) -> tuple[list[Atten
 
 def closed_days(city: City, years: range) -> dict[date, Closure]:
     """The local days on which the city is closed."""
-    return hours.closed_days(city, public_holidays.closures(city.country, years))
+    return closures.closed_days(city, public_holidays.closures(city.country, years))
 
 
 def calendar(city: City, years: range) -> Calendar:

@@ -12,7 +12,7 @@ import pytest
 from scheduler import i18n, public_holidays
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City
-from scheduler.core.hours import closed_days
+from scheduler.core.closures import closed_days
 from scheduler.core.slots import closure_years, find_slots
 from scheduler.core.words import LANGUAGES, Wording
 

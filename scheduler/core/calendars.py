@@ -31,7 +31,7 @@ class Calendar:
 
     @classmethod
     def of(cls, city: City, closures: Mapping[date, Closure], years: range) -> Calendar:
-        """`closures` as `hours.closed_days` gives them. Without years there are no hours. Raises Invalid."""
+        """`closures` as `closures.closed_days` gives them. Without years there are no hours. Raises Invalid."""
         since, until = (date(years[0], 1, 1), date(years[-1], 12, 31)) if years else _NO_DAYS
         clock = Clock(city.zone, since, until)
         days = Days(closures, since, until, clock)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from scheduler.core import zones
 from scheduler.core.cities import City, Closure, Directory
+from scheduler.core.closures import closure_on
 from scheduler.core.errors import Invalid
-from scheduler.core.hours import closure_on
 from scheduler.core.meeting import Meeting
 
 PublicOf = Callable[[str, int], Mapping[date, Closure]]  # country and year -> its public holidays by local day

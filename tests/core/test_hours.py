@@ -13,6 +13,7 @@ import pytz
 
 from scheduler.core import hours, zones
 from scheduler.core.cities import City, Closure, Season
+from scheduler.core.closures import closed_days
 from scheduler.core.errors import Invalid
 from scheduler.core.spans import Spans, flat, overlaps
 from scheduler.core.words import Wording
@@ -119,7 +120,7 @@ def test_a_city_adds_and_reopens_days():
     public = {day: Closure(day, "holiday", Wording.of(f"public {day}")) for day in (one, two)}
     own = Closure(three, "municipal", Wording.of("Festival"))
     town = city(municipal=(own,), reopened=frozenset({one, three}))
-    assert hours.closed_days(town, public) == {two: public[two], three: own}
+    assert closed_days(town, public) == {two: public[two], three: own}
 
 
 def test_of_two_closures_of_a_day_the_earlier_one_stands_and_the_public_one_when_equal():
@@ -127,7 +128,7 @@ def test_of_two_closures_of_a_day_the_earlier_one_stands_and_the_public_one_when
     half = Closure(day, "half-day", Wording.of("Eve"), start=780)
     for start, stands in ((0, "municipal"), (600, "municipal"), (780, "half-day"), (900, "half-day")):
         town = city(municipal=(Closure(day, "municipal", Wording.of("Own"), start=start),))
-        assert hours.closed_days(town, {day: half})[day].kind == stands
+        assert closed_days(town, {day: half})[day].kind == stands
 
 
 def test_seasons_have_their_own_hours_and_the_first_that_covers_a_day_wins():

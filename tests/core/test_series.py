@@ -10,9 +10,10 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from scheduler import public_holidays
-from scheduler.core import hours, series
+from scheduler.core import series
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import Closure
+from scheduler.core.closures import closed_days
 from scheduler.core.errors import Invalid
 from scheduler.core.fairness import unevenness
 from scheduler.core.rhythm import Rhythm
@@ -35,7 +36,7 @@ def plan(towns, wanted, closures=None, now=NOW, **more):
     years = series.years(wanted, now)
     if closures is None:
         closures = {
-            t.slug: hours.closed_days(t, public_holidays.closures(COUNTRIES[t.slug], years))
+            t.slug: closed_days(t, public_holidays.closures(COUNTRIES[t.slug], years))
             for t in towns
             if t.slug in COUNTRIES
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import access, commands, config, tokens
+from scheduler import access, config, installation, tokens
 from scheduler.cli import main
 from scheduler.config import ConfigurationError, Database, Mail, Server, Settings
 from scheduler.db import tables as t
@@ -28,7 +28,7 @@ def settings(tmp_path: Path, databases: Databases) -> Settings:
 
 @pytest.fixture
 def fresh(settings: Settings) -> Desk:
-    return commands.prepare(settings)
+    return installation.prepare(settings)
 
 
 def test_there_is_nobody_and_no_password(fresh: Desk) -> None:
