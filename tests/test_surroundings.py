@@ -150,7 +150,9 @@ def test_a_full_disk_under_the_folder_of_mail_keeps_the_mail(house: House, monke
     assert {row.state for row in house.outbox()} == {"handed-over"}
 
 
-def test_a_log_that_cannot_be_written_stops_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_stops_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """J06: standard error is a file on the full disk."""
 
     class Full(io.StringIO):
@@ -161,7 +163,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(house: House, monkeypatch: py
     handler.setFormatter(logs.JsonLines())
     monkeypatch.setattr("sys.stderr", Full())
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    logging.getLogger().setLevel(logging.INFO)
+    caplog.set_level(logging.INFO)
     base = house.desk.settings.server.base_url
     assert create_app(desk=house.desk).test_client().get("/sign-in", base_url=base).status_code == 200
     house.book()
