@@ -348,6 +348,14 @@ def test_nobody_keeps_more_than_a_few_or_adds_them_all_day(house: House) -> None
         calendars.ask_soon(few.desk, few.person(), added.calendar.id)
 
 
+def test_looking_at_what_is_refused_is_limited_too(house: House) -> None:
+    limits = house.desk.settings.limits.model_copy(update={"calendar_changes_per_hour": 2})
+    few = House(replace(house.desk, settings=house.desk.settings.model_copy(update={"limits": limits})), house.clock)
+    for error in (Invalid, Invalid, TooMany):
+        with pytest.raises(error):
+            add(few, address="https://10.0.0.1/")
+
+
 def test_with_a_person_or_by_hand_a_calendar_goes_with_its_times(house: House, web: Web) -> None:
     left = admin.add_person(house.desk, "Left", "left@gwangjin.example", "gwangjin", "ko", "coordinator")
     add(house, left, file=ONE)

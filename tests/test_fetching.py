@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -180,11 +181,29 @@ https://calendar..example/ https://-x.example/ https://calendar.exa%6dple/ https
 def test_no_other_address_is_taken_at_all() -> None:
     """H01, H04."""
     taken = []
-    for text in [*LITERALS, "https://calendar.example/a b", "https://calendar.example/" + "x" * 2000, ""]:
+    long = [
+        "https://calendar.example/" + "x" * 2000,
+        "https://" + "a." * 150 + "example/",
+        "https://" + "a." * 123 + "examples/",
+    ]
+    for text in [*LITERALS, "https://calendar.example/a b", "", *long]:
         with suppress(BadAddress):
             taken.append(checked(text))
     assert taken == []
     assert len(LITERALS) > 45
+
+
+def test_an_address_without_end_costs_nothing() -> None:
+    """A long one would keep the processor for half a minute, and its memory for ever."""
+    began, kept = time.process_time(), urlsplit.cache_info().currsize  # type: ignore[attr-defined]
+    for text in (
+        "https://" + "ä." * 3_000_000 + "com/",
+        *(f"https://{n}.example/" + "x" * 9_000_000 for n in range(3)),
+    ):
+        with pytest.raises(BadAddress):
+            checked(text)
+    assert urlsplit.cache_info().currsize == kept  # type: ignore[attr-defined]
+    assert time.process_time() - began < 1
 
 
 INTERNAL = """
