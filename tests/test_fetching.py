@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -295,6 +296,17 @@ def test_nobody_learns_what_went_wrong(web: Web, caplog: pytest.LogCaptureFixtur
     assert not any("example" in word or "10." in word for word in words)
 
 
+def test_the_libraries_tell_the_log_nothing(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    """H10: urllib3 warns of a header that it cannot read, and quotes the address."""
+    web.says(
+        said("200 OK", CALENDAR, Content_Length=str(len(CALENDAR))).replace(b"Connection", b"no header\r\nConnection")
+    )
+    with suppress(Unreachable):
+        web.fetch()
+    assert len(web.requests) == 1
+    assert "secret" not in caplog.text
+
+
 # --- H06, H07: how long and how much
 
 
@@ -327,6 +339,31 @@ def test_whoever_is_slow_is_cut_off(web: Web, head: bytes, piece: bytes) -> None
         web.fetch(seconds=0.5)
     assert time.monotonic() - began < 3
     assert fetching.INTERNET.seconds == fetching.TOTAL_SECONDS == 20
+
+
+@pytest.mark.parametrize("slow", ["name server", "connection"])
+def test_what_cannot_be_interrupted_is_left_alone_and_goes_no_further(
+    web: Web, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H06: neither the search for a name nor a connection that comes about too late."""
+    released = threading.Event()
+
+    def wait(answer: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given, **named: (released.wait(10), answer(*given, **named))[1]
+
+    if slow == "connection":
+        monkeypatch.setattr(web, "dial", wait(web.dial))
+    else:
+        monkeypatch.setattr(socket, "getaddrinfo", wait(web.resolve))
+    others, began = set(threading.enumerate()), time.monotonic()
+    with pytest.raises(Unreachable, match="too slow"):
+        web.fetch(seconds=0.3)
+    assert time.monotonic() - began < 3
+    released.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10)
+    assert web.requests == []
+    assert web.dialled == [(PUBLIC, 443)] * (slow == "connection")
 
 
 BOMB = gzip.compress(bytes(100_000_000), 9)
