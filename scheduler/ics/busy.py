@@ -4,6 +4,9 @@ An event takes time unless it says that it does not: TRANSP:TRANSPARENT, STATUS:
 "working elsewhere" take none. A whole day (DATE) takes time only if it says so (TRANSP:OPAQUE, or Outlook's "busy"),
 as calendar programs do: birthdays and holidays stand in calendars as whole days. What is not certain is `tentative`.
 
+Where something could be missed, nothing is read: a file whose components do not close, or with an event that takes time
+but whose time cannot be read, is `unreadable`. Otherwise somebody would be taken for free who is not.
+
 Times are read by our own rules: those of IANA and Windows names by the tz database, floating ones and whole days on the
 clock of the calendar's owner, and only a name that nobody knows by the VTIMEZONE of its file.
 
@@ -21,8 +24,8 @@ from itertools import islice
 from typing import Any
 
 from scheduler.ics import child
-from scheduler.ics.components import Refused, Unreadable, placed
-from scheduler.ics.lines import Line, read_lines
+from scheduler.ics.components import Refused, Unreadable, well_placed
+from scheduler.ics.lines import BrokenLine, Line, read_lines
 from scheduler.ics.recurrence import Event, event_of, occurrences
 from scheduler.ics.values import Zones, period
 
@@ -41,7 +44,9 @@ _OF_EVENTS = frozenset(
     {"UID", "SEQUENCE", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS", "TRANSP"}
     | {"X-MICROSOFT-CDO-BUSYSTATUS"}
 )
-_EVENT, _FREE_BUSY, _ZONE = (("VCALENDAR", name) for name in ("VEVENT", "VFREEBUSY", "VTIMEZONE"))
+_NEEDED = frozenset({"DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "FREEBUSY"})
+_READ = ("VEVENT", "VFREEBUSY", "VTIMEZONE")
+_EVENT, _FREE_BUSY, _ZONE = (("VCALENDAR", name) for name in _READ)
 _FREE_BUSY_KINDS = {"FREE": "", "BUSY-TENTATIVE": "tentative"}
 
 
@@ -160,7 +165,9 @@ class _Contents:
 def _contents(data: bytes) -> _Contents:
     found, is_calendar = _Contents(), False
     try:
-        for path, line in placed(read_lines(data)):
+        for path, line in well_placed(read_lines(data, _NEEDED)):
+            if line.name == "BEGIN" and path[-1] in _READ and path[:-1] != ("VCALENDAR",):
+                raise Refused("unreadable")
             is_calendar = is_calendar or path[:1] == ("VCALENDAR",)
             if path == _EVENT:
                 _add_event_line(found, line)
@@ -168,7 +175,7 @@ def _contents(data: bytes) -> _Contents:
                 found.free_busy.append(line)
             elif path[:2] == _ZONE:
                 _add_zone_line(found, line)
-    except Unreadable:
+    except (Unreadable, BrokenLine):
         raise Refused("unreadable") from None
     if not is_calendar:
         raise Refused("unreadable")
@@ -211,3 +218,5 @@ def _from_free_busy(contents: _Contents, known: Zones) -> Iterable[tuple[str, da
         for value in line.value.split(",") if kind else ():
             if span := period(value, line, known):
                 yield kind, *span
+            elif value.strip():
+                raise Refused("unreadable")
