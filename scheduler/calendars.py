@@ -108,7 +108,7 @@ def add(desk: Desk, actor: Person, new: New) -> Listed:
         }
         return _added(desk, {**row, "kind": "url", **link}, person, None)
     until = now + AHEAD
-    times = _read(new.file, zone, now, until)
+    times = _read(desk, new.file, zone, now, until)
     known = {"address": "", "host": "", "checked_at": now, "fetched_at": now, "known_until": until}
     return _added(desk, {**row, "kind": "file", **known}, person, times)
 
@@ -143,9 +143,9 @@ def _checked(address: str, faults: list[Fault]) -> str:
         return ""
 
 
-def _read(file: bytes, zone: str, now: datetime, until: datetime) -> busy.Busy:
+def _read(desk: Desk, file: bytes, zone: str, now: datetime, until: datetime) -> busy.Busy:
     try:
-        return busy.read(file, zone, now - BEHIND, until)
+        return busy.read(file, zone, now - BEHIND, until, desk.settings.mail.domain)
     except busy.Refused as error:
         raise Invalid(Fault("/ics", f"calendar-{error.code}")) from None
 

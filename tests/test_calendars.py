@@ -112,6 +112,16 @@ def test_an_address_is_read_by_the_worker_and_again_when_it_is_time(house: House
     assert now(house, added).failures == 0
 
 
+def test_a_meeting_of_ours_does_not_come_back_as_somebodys_busy_time(house: House, web: Web) -> None:
+    meeting = house.book()
+    ours = ONE.replace(b"UID:canary-guest-6", b"UID:" + meeting.uid.encode())
+    web.says = [Fetched(ours)]
+    add(house)
+    refresh(house)
+    add(house, city="gwangjin", file=ours)
+    assert hours(occupied(house, house.person().email, cities=("gwangjin",))) == []
+
+
 def test_what_does_not_change_is_read_anew_now_and_then(house: House, web: Web) -> None:
     """The days ahead become others: an answer that nothing changed would leave them empty."""
     add(house)

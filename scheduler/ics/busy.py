@@ -53,12 +53,12 @@ _FREE_BUSY_KINDS = {"FREE": "", "BUSY-TENTATIVE": "tentative"}
 # -- in a child process ------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
+def read(data: bytes, zone: str, since: datetime, until: datetime, ours: str = "") -> Busy:
     """`parse` in a limited child process. Raises Refused; OSError only when no process can be started."""
     _check(data)
     window = int(since.timestamp()), int(until.timestamp())
     try:
-        told = child.ask(__name__, data, zone, str(window[0]), str(window[1]))
+        told = child.ask(__name__, data, zone, str(window[0]), str(window[1]), ours)
     except Unreadable:
         raise Refused("too-hard") from None
     if told.get("refused") in REFUSALS:
@@ -66,12 +66,12 @@ def read(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
     return {kind: _checked(told.get(kind), window) for kind in KINDS}
 
 
-def answer(zone: str, since: str, until: str) -> None:
+def answer(zone: str, since: str, until: str, ours: str) -> None:
     """The child's whole life: limits, one calendar from standard input, one JSON object to standard output."""
     child.limit_resources()
-    window = (datetime.fromtimestamp(int(instant), UTC) for instant in (since, until))
+    begin, end = (datetime.fromtimestamp(int(instant), UTC) for instant in (since, until))
     try:
-        told: Any = parse(sys.stdin.buffer.read(), zone, *window)
+        told: Any = parse(sys.stdin.buffer.read(), zone, begin, end, ours)
     except Refused as error:
         told = {"refused": error.code}
     json.dump(told, sys.stdout)
@@ -103,9 +103,10 @@ def _check(data: bytes) -> None:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def parse(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
+def parse(data: bytes, zone: str, since: datetime, until: datetime, ours: str = "") -> Busy:
     """When the owner, whose clock is that of the IANA `zone`, is busy within [since, until).
 
+    Our own meetings, whose UIDs end in `@` and the domain `ours`, are left out: we know better where they are by now.
     Raises Refused; never anything else for any bytes.
     """
     _check(data)
@@ -114,7 +115,7 @@ def parse(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
     window = since, until
     spans: dict[str, list[Span]] = {kind: [] for kind in KINDS}
     count = 0
-    for kind, start, end in (*_from_events(contents, known, window), *_from_free_busy(contents, known)):
+    for kind, start, end in (*_from_events(contents, known, window, ours), *_from_free_busy(contents, known)):
         start, end = max(start, since), min(end, until)
         if start >= end:
             continue
@@ -202,13 +203,15 @@ def _add_zone_line(found: _Contents, line: Line) -> None:
 
 
 def _from_events(
-    contents: _Contents, known: Zones, window: tuple[datetime, datetime]
+    contents: _Contents, known: Zones, window: tuple[datetime, datetime], ours: str
 ) -> Iterator[tuple[str, datetime, datetime]]:
     by_uid: dict[str, list[Event]] = {}
     for number, lines in enumerate(contents.events):
         if event := event_of(lines, known):
             by_uid.setdefault(event.uid or f"\0{number}", []).append(event)
-    for events in by_uid.values():
+    for uid, events in by_uid.items():
+        if ours and uid.lower().endswith(f"@{ours.lower()}"):
+            continue
         yield from occurrences(events, window)
 
 

@@ -537,6 +537,17 @@ def test_the_child_tells_the_same() -> None:
     assert refusal(b"BEGIN:VCALENDAR\nEND:VCALENDAR\n" * 200_000, busy.read) == "too-large"
 
 
+def test_a_meeting_of_ours_is_not_busy_time_of_others() -> None:
+    """It would be in the way of its own move. Nor are its changes."""
+    ours = [event("UID:4F6C@Meet.Example", WEEKLY), changed().replace("UID:1", "UID:4f6c@meet.example")]
+    others = event("UID:4f6c@other-meet.example", start=NEXT, end=":20270302T020000Z")
+    data = calendar(*ours, others)
+    for read in (parse, busy.read):
+        (span,) = read(data, "Asia/Seoul", SINCE, UNTIL, "meet.example")["busy"]
+        assert _shown(*span, "") == "03-02 01:00-02:00"
+    assert len(parse(data, "Asia/Seoul", SINCE, UNTIL)["busy"]) == 5
+
+
 # What no check foresees costs the child its life and nobody else anything.
 HARD = {
     "1 January in December": [event(f"RRULE:FREQ=DAILY;BYYEARDAY=1;BYMONTH=12;INTERVAL={n}") for n in (1, 2)],
