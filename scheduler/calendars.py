@@ -90,6 +90,7 @@ def add(desk: Desk, actor: Person, new: New) -> Listed:
         city, person = _owner(db, actor, new)
         zone = cities.load(db).cities[city].zone
         _must_have_room(desk, db, city, person)
+    limits.spend(desk, limits.calendars(desk), str(actor.id))  # before anything is looked at: that is work too
     name = clean_line(new.name)
     faults = [Fault("/name", "too-long", {"limit": NAME_LENGTH})] if len(name) > NAME_LENGTH else []
     if (new.address is None) == (new.file is None):
@@ -97,7 +98,6 @@ def add(desk: Desk, actor: Person, new: New) -> Listed:
     address = _checked(new.address, faults) if new.address is not None else ""
     if faults:
         raise Invalid(*faults)
-    limits.spend(desk, limits.calendars(desk), str(actor.id))
     now = desk.now()
     row = {"city": city, "person_id": person.id if person else None, "name": name}
     if new.file is None:
@@ -108,7 +108,7 @@ def add(desk: Desk, actor: Person, new: New) -> Listed:
         }
         return _added(desk, {**row, "kind": "url", **link}, person, None)
     until = now + AHEAD
-    times = _read(new.file, zone, now, until)
+    times = _read(desk, new.file, zone, now, until)
     known = {"address": "", "host": "", "checked_at": now, "fetched_at": now, "known_until": until}
     return _added(desk, {**row, "kind": "file", **known}, person, times)
 
@@ -143,9 +143,9 @@ def _checked(address: str, faults: list[Fault]) -> str:
         return ""
 
 
-def _read(file: bytes, zone: str, now: datetime, until: datetime) -> busy.Busy:
+def _read(desk: Desk, file: bytes, zone: str, now: datetime, until: datetime) -> busy.Busy:
     try:
-        return busy.read(file, zone, now - BEHIND, until)
+        return busy.read(file, zone, now - BEHIND, until, desk.settings.mail.domain)
     except busy.Refused as error:
         raise Invalid(Fault("/ics", f"calendar-{error.code}")) from None
 

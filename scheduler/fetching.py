@@ -3,23 +3,26 @@
 Only https on its own port, with a verified certificate and without a password in the address. Every name is resolved
 once, the address that it gives must be one of the public internet, and the connection goes to that very address
 (requests-hardened), which is looked at again as it is dialled. Redirects are followed by hand, three at most, each
-under the same rules; their bodies are not read. All of it ends after 20 seconds, whatever the other side does, and with
-5 MB of unpacked bytes.
+under the same rules; their bodies are not read. All of it ends after 20 seconds, whatever the other side or its name
+servers do, and with 5 MB of unpacked bytes.
 
 What went wrong is told in one word for the log, without the address: to the person who typed it, all of it is one and
-the same, so that nobody can look around our network from outside.
+the same, so that nobody can look around our network from outside. The libraries below write addresses to the log, and
+these are secret; so they write nothing.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urljoin
 
@@ -36,6 +39,9 @@ from scheduler.web_addresses import PORT, BadAddress, checked
 TOTAL_SECONDS = 20.0
 CONNECT_SECONDS, READ_SECONDS = 8.0, 10.0
 REDIRECTS = 3
+for library in ("urllib3", "requests_hardened"):
+    logging.getLogger(library).setLevel(logging.CRITICAL)
+
 _PIECE = 1 << 16
 _USER_AGENT = "scheduler (reads published calendars)"
 # What Python's tables call global, and what leads to IPv4 addresses, to our site, or nowhere.
@@ -91,19 +97,39 @@ def is_public(address: str) -> bool:
 
 
 def fetch(address: str, etag: str = "", last_modified: str = "", network: Network = INTERNET) -> Fetched:
-    """What stands at the address now. Raises Unreachable, TooLarge; never anything else."""
+    """What stands at the address now. Raises Unreachable, TooLarge; never anything else.
+
+    Nothing can interrupt the search for a name's address, so a thread does all of it, and is left alone in time.
+    """
     asked = {"If-None-Match": etag} if etag else {"If-Modified-Since": last_modified} if last_modified else {}
+    line = _Line(network, time.monotonic() + network.seconds)
+    outcomes = SimpleQueue[Fetched | Exception]()
+    threading.Thread(target=lambda: outcomes.put(_outcome(line, address, asked)), daemon=True).start()
     try:
-        with _line(network) as line, _session(line) as session:
+        outcome = outcomes.get(timeout=network.seconds)
+    except Empty:
+        line.cut()
+        raise Unreachable("too slow") from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _outcome(line: _Line, address: str, asked: dict[str, str]) -> Fetched | Exception:
+    try:
+        with line, _session(line) as session:
             return _follow(session, line, address, asked)
     except BadAddress:
-        raise Unreachable("redirect") from None
+        return Unreachable("redirect")
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-        raise Unreachable(type(error).__name__) from None  # without the error, which quotes the address
+        return Unreachable(type(error).__name__)  # without the error, which quotes the address
+    except Exception as error:  # told, or of ours
+        return error
 
 
 def _follow(session: HTTPSession, line: _Line, address: str, asked: dict[str, str]) -> Fetched:
     for _ in range(REDIRECTS + 1):
+        line.must_go_on()
         address = checked(address)
         response = session.get(address, headers={**asked}, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
         with response:
@@ -142,11 +168,18 @@ def _kept(value: str) -> str:
 
 @dataclass(slots=True)
 class _Line:
-    """The connections of one fetch. At its end they are cut off, also while something waits for them."""
+    """The connections of one fetch. When its time is over they are cut off, also while something waits for them."""
 
     network: Network
     end: float
     _open: list[socket.socket] = field(default_factory=list)
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._open:
+            connection.close()
 
     def connect(self, host: str, port: int) -> socket.socket:
         if port != PORT or not is_public(host):
@@ -154,6 +187,11 @@ class _Line:
         self.must_go_on()
         connected = self.network.dial((host, port), min(CONNECT_SECONDS, self.end - time.monotonic()))
         self._open.append(connected.dup())  # TLS takes the first one over
+        try:
+            self.must_go_on()  # who cut the others off did not see this one
+        except Unreachable:
+            connected.close()
+            raise
         return connected
 
     def must_go_on(self) -> None:
@@ -164,23 +202,6 @@ class _Line:
         for connection in self._open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        for connection in self._open:
-            connection.close()
-
-
-@contextmanager
-def _line(network: Network) -> Iterator[_Line]:
-    line = _Line(network, time.monotonic() + network.seconds)
-    timer = threading.Timer(network.seconds, line.cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield line
-    finally:
-        timer.cancel()
-        line.close()
 
 
 def _session(line: _Line) -> HTTPSession:

@@ -15,7 +15,7 @@ from scheduler.core.planning import KINDS, Occasion, Planned
 from scheduler.core.rotation import Rotation
 from scheduler.core.series import Plan
 from scheduler.fairness import Report
-from scheduler.representations import Answered, DataAnswer, LocalTime, Utc, utc
+from scheduler.representations import Answered, DataAnswer, LocalTime, Unknowns, Utc, unknown_answers, utc
 
 DateText = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 Wall = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d$", "examples": ["15:00"]})]
@@ -65,6 +65,7 @@ class SeriesPlanAnswer(Answered):
     minutes: MinutesByCity
     better: Annotated[Wall | None, Field(description="A wall time within the office hours of all, if this is none")]
     rotation: Annotated[RotationAnswer | None, Field(description="Only if no wall time is within those of all")]
+    unknown: Unknowns
     data: DataAnswer
 
 
@@ -92,6 +93,7 @@ def represent_plan(plan: Plan, directory: Directory, language: str, versions: Ma
         minutes=dict(plan.minutes),
         better=_wall(plan.better) if plan.better else None,
         rotation=_rotation(plan.rotation, directory, language) if plan.rotation else None,
+        unknown=unknown_answers(plan.unknown),
         data=DataAnswer(tz=versions["tz"], holidays=versions["holidays"]),
     ).model_dump()
 

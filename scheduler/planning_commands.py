@@ -38,6 +38,12 @@ def _slot_lines(body: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for given in body["compromises"]:
         what = [str(given[key]) for key in ("city", "person", "minutes", "days") if given[key]]
         yield f"{given['kind']} {' '.join(what)}: {given['slots']} slots from {given['first']}"
+    yield from map(_unknown_line, body["unknown"])
+
+
+def _unknown_line(unknown: dict[str, Any]) -> str:
+    read = f"last read {unknown['known_at']}" if unknown["known_at"] else "never read"
+    return f"unknown  {unknown['city']}  {unknown['person'] or '-'}  calendar {read}, may be busy"
 
 
 def export(given: argparse.Namespace) -> int:

@@ -93,7 +93,7 @@ class Refresher:
             with self.desk.store.write() as db:
                 calendars.unchanged(db, claimed, now, following)
             return
-        times = busy.read(fetched.content, claimed.zone, now - BEHIND, now + AHEAD)
+        times = busy.read(fetched.content, claimed.zone, now - BEHIND, now + AHEAD, self.desk.settings.mail.domain)
         with self.desk.store.write() as db:
             calendars.was_read(
                 db,

@@ -23,7 +23,7 @@ from scheduler.core.errors import Invalid, SchedulerError, TooMany
 from scheduler.core.hints import CODES
 from scheduler.core.meeting import Invitation, Meeting
 from scheduler.core.reasons import Excluded
-from scheduler.core.slots import Slot, Suggestions
+from scheduler.core.slots import Slot, Suggestions, Unknown
 from scheduler.feeds import Listed
 from scheduler.meetings import Delivery
 from scheduler.operation import Trouble
@@ -134,14 +134,17 @@ class UnknownAnswer(Answered):
     known_at: Annotated[Utc | None, Field(description="When their calendar was last read; null: never")]
 
 
+Unknowns = Annotated[
+    list[UnknownAnswer], Field(description="Whose calendar tells nothing that still counts: they may be busy")
+]
+
+
 class SlotsAnswer(Answered):
     slots: list[SlotAnswer]
     total: Annotated[int, Field(description="How many slots there are, of which the best are listed")]
     excluded: list[ExcludedAnswer]
     compromises: Annotated[list[CompromiseAnswer], Field(description="Only if there is no slot at all")]
-    unknown: Annotated[
-        list[UnknownAnswer], Field(description="Whose calendar tells nothing that still counts: they may be busy")
-    ]
+    unknown: Unknowns
     data: DataAnswer
 
 
@@ -329,12 +332,16 @@ def represent_suggestions(
         total=found.total,
         excluded=[_excluded(e, directory, language) for e in found.excluded],
         compromises=[_compromise(c) for c in found.compromises],
-        unknown=[
-            UnknownAnswer(city=u.city, person=u.email or None, known_at=utc(u.known_at) if u.known_at else None)
-            for u in found.unknown
-        ],
+        unknown=unknown_answers(found.unknown),
         data=DataAnswer(tz=versions["tz"], holidays=versions["holidays"]),
     ).model_dump()
+
+
+def unknown_answers(unknown: Iterable[Unknown]) -> list[UnknownAnswer]:
+    return [
+        UnknownAnswer(city=u.city, person=u.email or None, known_at=utc(u.known_at) if u.known_at else None)
+        for u in unknown
+    ]
 
 
 def _slot(slot: Slot) -> SlotAnswer:

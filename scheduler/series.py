@@ -6,7 +6,7 @@ A plan is computed anew whenever it is looked at, and stored nowhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from scheduler import suggestions
@@ -46,10 +46,11 @@ def plan(desk: Desk, wanted: Wanted) -> Plan:
         )
         rhythm = Rhythm(wanted.wall, chosen[0].zone, wanted.frequency, wanted.count, wanted.duration_minutes)
         years = series.years(rhythm, now)
-        attendees, _ = suggestions.attendees(db, _search(wanted, *rhythm.reach()), desk.now())
+        attendees, unknown = suggestions.attendees(db, _search(wanted, *rhythm.reach()), desk.now())
         borne = fairness.borne(db, [city.slug for city in chosen])
     calendars = [suggestions.calendar(city, years) for city in chosen]
-    return series.plan(calendars, rhythm, now=now, attendees=attendees, borne=borne)
+    planned = series.plan(calendars, rhythm, now=now, attendees=attendees, borne=borne)
+    return replace(planned, unknown=unknown)
 
 
 def _search(wanted: Wanted, since: date, until: date) -> suggestions.Wanted:

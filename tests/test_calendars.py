@@ -112,6 +112,16 @@ def test_an_address_is_read_by_the_worker_and_again_when_it_is_time(house: House
     assert now(house, added).failures == 0
 
 
+def test_a_meeting_of_ours_does_not_come_back_as_somebodys_busy_time(house: House, web: Web) -> None:
+    meeting = house.book()
+    ours = ONE.replace(b"UID:canary-guest-6", b"UID:" + meeting.uid.encode())
+    web.says = [Fetched(ours)]
+    add(house)
+    refresh(house)
+    add(house, city="gwangjin", file=ours)
+    assert hours(occupied(house, house.person().email, cities=("gwangjin",))) == []
+
+
 def test_what_does_not_change_is_read_anew_now_and_then(house: House, web: Web) -> None:
     """The days ahead become others: an answer that nothing changed would leave them empty."""
     add(house)
@@ -200,14 +210,20 @@ def test_one_host_is_asked_once_in_a_while_whoever_names_it(house: House, web: W
         house.clock.forward(seconds=61)
         refresh(house)
         assert sum(asked[0] == ADDRESS for asked in web.asked) == n + 2
+        house.clock.forward(seconds=-1)
+        refresh(house)
+        assert sum(asked[0] == ADDRESS for asked in web.asked) == n + 2
+        house.clock.forward(seconds=1)
     assert all(not owner.is_stale for owner in occupied(house, *(person.email for person in people)))
 
 
 def test_two_workers_read_no_calendar_twice_and_a_lost_lease_writes_nothing(house: House, web: Web) -> None:
     added = add(house)
+    house.clock.forward(minutes=1)
     with house.desk.store.write() as db:
-        mine = rows.claim(db, NOW, "mine")
-        assert rows.claim(db, NOW, "other") is None
+        mine = rows.claim(db, house.clock.time, "mine")
+        for seconds in (0, 1, 30):  # the other machine's clock is behind
+            assert rows.claim(db, house.clock.time - timedelta(seconds=seconds), "other") is None
     assert mine is not None
     assert not _due(house)
     house.clock.forward(minutes=6)
@@ -346,6 +362,14 @@ def test_nobody_keeps_more_than_a_few_or_adds_them_all_day(house: House) -> None
     add(few, city="gwangjin")
     with pytest.raises(TooMany):
         calendars.ask_soon(few.desk, few.person(), added.calendar.id)
+
+
+def test_looking_at_what_is_refused_is_limited_too(house: House) -> None:
+    limits = house.desk.settings.limits.model_copy(update={"calendar_changes_per_hour": 2})
+    few = House(replace(house.desk, settings=house.desk.settings.model_copy(update={"limits": limits})), house.clock)
+    for error in (Invalid, Invalid, TooMany):
+        with pytest.raises(error):
+            add(few, address="https://10.0.0.1/")
 
 
 def test_with_a_person_or_by_hand_a_calendar_goes_with_its_times(house: House, web: Web) -> None:

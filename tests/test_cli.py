@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from scheduler import calendars
+from scheduler.calendars import New
 from scheduler.cli import main
+from scheduler.config import load
+from scheduler.db import directory
+from scheduler.desk import Desk
 from tests.mail.test_smtp import AUTH, Sink, smtp_server
 
 Run = Callable[..., tuple[int, str, str]]
@@ -184,6 +189,21 @@ def test_slots_are_printed_for_people_and_for_programs(ready: Run) -> None:
     assert "hours gwangjin 30: 4 slots from 2027-03-15T05:30:00Z" in longer
     assert "shorter 210: 2 slots from 2027-03-15T05:30:00Z" in longer
     assert "/cities/0" in fault(ready("slots", *asked, "--cities", "atlantis"))
+
+
+def test_slots_tell_whose_hours_nobody_knows(ready: Run, config: Path) -> None:
+    desk = Desk.open(load(config))
+    with desk.store.read() as db:
+        me = directory.person_by_email(db, COORDINATOR)
+    assert me is not None
+    for city in ("", "gwangjin"):
+        calendars.add(desk, me, New("", city=city, address="https://calendar.example/x.ics"))
+    desk.store.close()
+    asked = ["--cities", "gwangjin", "--from", "2027-03-15", "--to", "2027-03-15", "--duration", 60]
+    assert ready("slots", *asked, "--people", COORDINATOR)[1].splitlines()[-2:] == [
+        f"unknown  gwangjin  {COORDINATOR}  calendar never read, may be busy",
+        "unknown  gwangjin  -  calendar never read, may be busy",
+    ]
 
 
 def test_exports_go_to_standard_output_or_a_file(ready: Run, tmp_path: Path) -> None:

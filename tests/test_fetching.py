@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -180,11 +182,29 @@ https://calendar..example/ https://-x.example/ https://calendar.exa%6dple/ https
 def test_no_other_address_is_taken_at_all() -> None:
     """H01, H04."""
     taken = []
-    for text in [*LITERALS, "https://calendar.example/a b", "https://calendar.example/" + "x" * 2000, ""]:
+    long = [
+        "https://calendar.example/" + "x" * 2000,
+        "https://" + "a." * 150 + "example/",
+        "https://" + "a." * 123 + "examples/",
+    ]
+    for text in [*LITERALS, "https://calendar.example/a b", "", *long]:
         with suppress(BadAddress):
             taken.append(checked(text))
     assert taken == []
     assert len(LITERALS) > 45
+
+
+def test_an_address_without_end_costs_nothing() -> None:
+    """A long one would keep the processor for half a minute, and its memory for ever."""
+    began, kept = time.process_time(), urlsplit.cache_info().currsize  # type: ignore[attr-defined]
+    for text in (
+        "https://" + "ä." * 3_000_000 + "com/",
+        *(f"https://{n}.example/" + "x" * 9_000_000 for n in range(3)),
+    ):
+        with pytest.raises(BadAddress):
+            checked(text)
+    assert urlsplit.cache_info().currsize == kept  # type: ignore[attr-defined]
+    assert time.process_time() - began < 1
 
 
 INTERNAL = """
@@ -276,6 +296,17 @@ def test_nobody_learns_what_went_wrong(web: Web, caplog: pytest.LogCaptureFixtur
     assert not any("example" in word or "10." in word for word in words)
 
 
+def test_the_libraries_tell_the_log_nothing(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    """H10: urllib3 warns of a header that it cannot read, and quotes the address."""
+    web.says(
+        said("200 OK", CALENDAR, Content_Length=str(len(CALENDAR))).replace(b"Connection", b"no header\r\nConnection")
+    )
+    with suppress(Unreachable):
+        web.fetch()
+    assert len(web.requests) == 1
+    assert "secret" not in caplog.text
+
+
 # --- H06, H07: how long and how much
 
 
@@ -308,6 +339,31 @@ def test_whoever_is_slow_is_cut_off(web: Web, head: bytes, piece: bytes) -> None
         web.fetch(seconds=0.5)
     assert time.monotonic() - began < 3
     assert fetching.INTERNET.seconds == fetching.TOTAL_SECONDS == 20
+
+
+@pytest.mark.parametrize("slow", ["name server", "connection"])
+def test_what_cannot_be_interrupted_is_left_alone_and_goes_no_further(
+    web: Web, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H06: neither the search for a name nor a connection that comes about too late."""
+    released = threading.Event()
+
+    def wait(answer: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given, **named: (released.wait(10), answer(*given, **named))[1]
+
+    if slow == "connection":
+        monkeypatch.setattr(web, "dial", wait(web.dial))
+    else:
+        monkeypatch.setattr(socket, "getaddrinfo", wait(web.resolve))
+    others, began = set(threading.enumerate()), time.monotonic()
+    with pytest.raises(Unreachable, match="too slow"):
+        web.fetch(seconds=0.3)
+    assert time.monotonic() - began < 3
+    released.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10)
+    assert web.requests == []
+    assert web.dialled == [(PUBLIC, 443)] * (slow == "connection")
 
 
 BOMB = gzip.compress(bytes(100_000_000), 9)

@@ -18,6 +18,7 @@ from scheduler.core.planning import Planned, Planner
 from scheduler.core.rhythm import Rhythm, check
 from scheduler.core.rotation import Ordinary, Rotation, rotation, total
 from scheduler.core.search import Attendee
+from scheduler.core.slots import Unknown
 
 _MARGIN = timedelta(days=3)  # other cities' local days, and a meeting that runs into the next
 
@@ -25,13 +26,15 @@ _MARGIN = timedelta(days=3)  # other cities' local days, and a meeting that runs
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`minutes`: what each city bears outside its office hours on all `dates`. `better`: the nearest wall time within
-    the office hours of all, if the wanted one is none. `rotation` only if there is no such wall time."""
+    the office hours of all, if the wanted one is none. `rotation` only if there is no such wall time. `unknown`: of
+    whom perhaps more is busy than we know."""
 
     rhythm: Rhythm
     dates: tuple[Planned, ...]
     minutes: Mapping[str, int]
     better: time | None = None
     rotation: Rotation | None = None
+    unknown: tuple[Unknown, ...] = ()
 
 
 def years(rhythm: Rhythm, now: datetime) -> range:

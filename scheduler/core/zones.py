@@ -30,6 +30,16 @@ def is_zone(name: str) -> bool:
     return name in pytz.all_timezones_set
 
 
+def spelled(name: str) -> str | None:
+    """The IANA zone that `name` is in whatever letters (`asia/seoul`), as the tz database spells it."""
+    return name if is_zone(name) else _spellings().get(name.casefold())
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> dict[str, str]:
+    return {name.casefold(): name for name in pytz.all_timezones}
+
+
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> BaseTzInfo:
     if not is_zone(name):

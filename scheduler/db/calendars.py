@@ -20,6 +20,7 @@ from scheduler.db.engine import added
 
 LEASE = timedelta(minutes=5)
 HOST_PAUSE = timedelta(minutes=1)
+APART = timedelta(minutes=1)  # that the clocks of two machines may be
 FARTHEST = timedelta(hours=8)  # that reading is ever put off
 # How long what was read counts; after it nobody knows. A file is read once, and says what was true then.
 FRESH = {"url": timedelta(hours=24), "file": timedelta(days=14)}
@@ -149,8 +150,8 @@ def claim(db: Connection, now: datetime, lease: str) -> Claimed | None:
 def _may_be_read(now: datetime) -> Any:
     c, other = t.calendars.c, t.calendars.alias("other")
     due = or_(c.next_fetch_at <= now, c.next_fetch_at > now + FARTHEST)
-    held = and_(other.c.lease != "", other.c.lease_until > now, other.c.lease_until <= now + LEASE)
-    just_asked = and_(other.c.checked_at > now - HOST_PAUSE, other.c.checked_at <= now)
+    held = and_(other.c.lease != "", other.c.lease_until > now, other.c.lease_until <= now + LEASE + APART)
+    just_asked = and_(other.c.checked_at > now - HOST_PAUSE, other.c.checked_at <= now + APART)
     return and_(c.kind == "url", due, ~exists().where(other.c.host == c.host, or_(held, just_asked)))
 
 

@@ -4,6 +4,9 @@ An event takes time unless it says that it does not: TRANSP:TRANSPARENT, STATUS:
 "working elsewhere" take none. A whole day (DATE) takes time only if it says so (TRANSP:OPAQUE, or Outlook's "busy"),
 as calendar programs do: birthdays and holidays stand in calendars as whole days. What is not certain is `tentative`.
 
+Where something could be missed, nothing is read: a file whose components do not close, or with an event that takes time
+but whose time cannot be read, is `unreadable`. Otherwise somebody would be taken for free who is not.
+
 Times are read by our own rules: those of IANA and Windows names by the tz database, floating ones and whole days on the
 clock of the calendar's owner, and only a name that nobody knows by the VTIMEZONE of its file.
 
@@ -21,8 +24,8 @@ from itertools import islice
 from typing import Any
 
 from scheduler.ics import child
-from scheduler.ics.components import Refused, Unreadable, placed
-from scheduler.ics.lines import Line, read_lines
+from scheduler.ics.components import Refused, Unreadable, well_placed
+from scheduler.ics.lines import BrokenLine, Line, read_lines
 from scheduler.ics.recurrence import Event, event_of, occurrences
 from scheduler.ics.values import Zones, period
 
@@ -41,19 +44,21 @@ _OF_EVENTS = frozenset(
     {"UID", "SEQUENCE", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS", "TRANSP"}
     | {"X-MICROSOFT-CDO-BUSYSTATUS"}
 )
-_EVENT, _FREE_BUSY, _ZONE = (("VCALENDAR", name) for name in ("VEVENT", "VFREEBUSY", "VTIMEZONE"))
+_NEEDED = frozenset({"DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "FREEBUSY"})
+_READ = ("VEVENT", "VFREEBUSY", "VTIMEZONE")
+_EVENT, _FREE_BUSY, _ZONE = (("VCALENDAR", name) for name in _READ)
 _FREE_BUSY_KINDS = {"FREE": "", "BUSY-TENTATIVE": "tentative"}
 
 
 # -- in a child process ------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
+def read(data: bytes, zone: str, since: datetime, until: datetime, ours: str = "") -> Busy:
     """`parse` in a limited child process. Raises Refused; OSError only when no process can be started."""
     _check(data)
     window = int(since.timestamp()), int(until.timestamp())
     try:
-        told = child.ask(__name__, data, zone, str(window[0]), str(window[1]))
+        told = child.ask(__name__, data, zone, str(window[0]), str(window[1]), ours)
     except Unreadable:
         raise Refused("too-hard") from None
     if told.get("refused") in REFUSALS:
@@ -61,12 +66,12 @@ def read(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
     return {kind: _checked(told.get(kind), window) for kind in KINDS}
 
 
-def answer(zone: str, since: str, until: str) -> None:
+def answer(zone: str, since: str, until: str, ours: str) -> None:
     """The child's whole life: limits, one calendar from standard input, one JSON object to standard output."""
     child.limit_resources()
-    window = (datetime.fromtimestamp(int(instant), UTC) for instant in (since, until))
+    begin, end = (datetime.fromtimestamp(int(instant), UTC) for instant in (since, until))
     try:
-        told: Any = parse(sys.stdin.buffer.read(), zone, *window)
+        told: Any = parse(sys.stdin.buffer.read(), zone, begin, end, ours)
     except Refused as error:
         told = {"refused": error.code}
     json.dump(told, sys.stdout)
@@ -98,9 +103,10 @@ def _check(data: bytes) -> None:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def parse(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
+def parse(data: bytes, zone: str, since: datetime, until: datetime, ours: str = "") -> Busy:
     """When the owner, whose clock is that of the IANA `zone`, is busy within [since, until).
 
+    Our own meetings, whose UIDs end in `@` and the domain `ours`, are left out: we know better where they are by now.
     Raises Refused; never anything else for any bytes.
     """
     _check(data)
@@ -109,7 +115,7 @@ def parse(data: bytes, zone: str, since: datetime, until: datetime) -> Busy:
     window = since, until
     spans: dict[str, list[Span]] = {kind: [] for kind in KINDS}
     count = 0
-    for kind, start, end in (*_from_events(contents, known, window), *_from_free_busy(contents, known)):
+    for kind, start, end in (*_from_events(contents, known, window, ours), *_from_free_busy(contents, known)):
         start, end = max(start, since), min(end, until)
         if start >= end:
             continue
@@ -160,7 +166,9 @@ class _Contents:
 def _contents(data: bytes) -> _Contents:
     found, is_calendar = _Contents(), False
     try:
-        for path, line in placed(read_lines(data)):
+        for path, line in well_placed(read_lines(data, _NEEDED)):
+            if line.name == "BEGIN" and path[-1] in _READ and path[:-1] != ("VCALENDAR",):
+                raise Refused("unreadable")
             is_calendar = is_calendar or path[:1] == ("VCALENDAR",)
             if path == _EVENT:
                 _add_event_line(found, line)
@@ -168,7 +176,7 @@ def _contents(data: bytes) -> _Contents:
                 found.free_busy.append(line)
             elif path[:2] == _ZONE:
                 _add_zone_line(found, line)
-    except Unreadable:
+    except (Unreadable, BrokenLine):
         raise Refused("unreadable") from None
     if not is_calendar:
         raise Refused("unreadable")
@@ -195,13 +203,15 @@ def _add_zone_line(found: _Contents, line: Line) -> None:
 
 
 def _from_events(
-    contents: _Contents, known: Zones, window: tuple[datetime, datetime]
+    contents: _Contents, known: Zones, window: tuple[datetime, datetime], ours: str
 ) -> Iterator[tuple[str, datetime, datetime]]:
     by_uid: dict[str, list[Event]] = {}
     for number, lines in enumerate(contents.events):
         if event := event_of(lines, known):
             by_uid.setdefault(event.uid or f"\0{number}", []).append(event)
-    for events in by_uid.values():
+    for uid, events in by_uid.items():
+        if ours and uid.lower().endswith(f"@{ours.lower()}"):
+            continue
         yield from occurrences(events, window)
 
 
@@ -211,3 +221,5 @@ def _from_free_busy(contents: _Contents, known: Zones) -> Iterable[tuple[str, da
         for value in line.value.split(",") if kind else ():
             if span := period(value, line, known):
                 yield kind, *span
+            elif value.strip():
+                raise Refused("unreadable")

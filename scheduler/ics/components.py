@@ -45,3 +45,22 @@ def placed(lines: Iterable[Line]) -> Iterator[tuple[tuple[str, ...], Line]]:
         yield path, line
     if "VEVENT" in path:
         raise Unreadable("the calendar ends in the middle of an event")
+
+
+def well_placed(lines: Iterable[Line]) -> Iterator[tuple[tuple[str, ...], Line]]:
+    """As `placed`, for whoever must not miss anything: each component has its END, and each END its component."""
+    path: tuple[str, ...] = ()
+    for line in lines:
+        kind = line.value.upper()
+        if line.name == "END":
+            if path[-1:] != (kind,):
+                raise Unreadable("a component ends that did not begin, or another one does not end")
+            path = path[:-1]
+            continue
+        if line.name == "BEGIN":
+            path = (*path, kind)
+            if len(path) > MAX_DEPTH:
+                raise Unreadable("nested too deep")
+        yield path, line
+    if path:
+        raise Unreadable("the calendar ends in the middle of a component")

@@ -11,12 +11,13 @@ file means (the library keeps them for the whole process), and a broken line at 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 _LINE_ENDS = re.compile(rb"\r*\n|\r")
 _FOLDS = re.compile(rb"\n[ \t]")
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)")
+_WITH_PARAMETERS = re.compile(_NAME.pattern + r"\s*;")
 _PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9-]+)\s*=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)')
 _PARAMETER_VALUE = re.compile(r'"([^"]*)"|([^",]+)')
 _CARET = re.compile(r"\^([n^'])")
@@ -41,13 +42,22 @@ class Line:
         return next(iter(self.params.get(name, ())), "")
 
 
-def read_lines(data: bytes) -> Iterator[Line]:
-    """The content lines of `data` that can be understood, in order."""
+class BrokenLine(Exception):
+    """A line that is needed cannot be understood."""
+
+
+def read_lines(data: bytes, needed: Container[str] = ()) -> Iterator[Line]:
+    """The content lines of `data` that can be understood, in order. Raises BrokenLine where the parameters of a line
+    of one of the names `needed` cannot be told from its value."""
     # Unfold before decoding: a fold may have cut a character in two.
     unfolded = _FOLDS.sub(b"", _LINE_ENDS.sub(b"\n", data))
     for raw in _decode(unfolded).split("\n"):
-        if raw.strip() and (line := _line(raw)):
+        if not raw.strip():
+            continue
+        if line := _line(raw):
             yield line
+        elif needed and (begun := _WITH_PARAMETERS.match(raw)) and begun[1].upper() in needed:
+            raise BrokenLine
 
 
 def _decode(data: bytes) -> str:

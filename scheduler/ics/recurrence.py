@@ -14,8 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 
 from scheduler.ics import rules
+from scheduler.ics.components import Refused
 from scheduler.ics.lines import Line, unescape
-from scheduler.ics.values import AnyZone, Length, Moment, Zones, duration, moment, period
+from scheduler.ics.values import UTC_ZONE, AnyZone, Length, Moment, Zones, duration, moment, period
 
 Occupied = tuple[str, datetime, datetime]  # kind, start, end
 Window = tuple[datetime, datetime]
@@ -41,21 +42,24 @@ class Event:
 
 
 def event_of(lines: Sequence[Line], known: Zones) -> Event | None:
-    """None for one that has no place in time."""
+    """None for one that has no place in time. Raises Refused for one that takes time, but nobody can tell when."""
     first: dict[str, Line] = {}
     for line in lines:
         first.setdefault(line.name, line)
-    start = _moment(first.get("DTSTART"), known)
+    start, end, changed = (_moment(first.get(name), known) for name in ("DTSTART", "DTEND", "RECURRENCE-ID"))
+    length, kind = _told_length(first), _kind(first, start)
+    read = {"DTSTART": start, "DTEND": end, "DURATION": length, "RECURRENCE-ID": changed}
+    if kind and any(name in first and value is None for name, value in read.items()):
+        raise Refused("unreadable")
     at = first.get("RECURRENCE-ID")
-    changed = _moment(at, known)
     if start is None or (at is not None and changed is None):
         return None
     return Event(
         uid=unescape(first["UID"].value) if "UID" in first else "",
         sequence=_sequence(first.get("SEQUENCE")),
         start=start,
-        length=_length(first, start, known),
-        kind=_kind(first, start),
+        length=_length(start, end, length),
+        kind=kind,
         at=changed,
         and_later=at is not None and at.param("RANGE").upper() == "THISANDFUTURE",
         lines=[line for line in lines if line.name in ("RRULE", "RDATE", "EXDATE")],
@@ -71,23 +75,26 @@ def _sequence(line: Line | None) -> int:
     return int(line.value) if line and re.fullmatch(r"[0-9]{1,10}", line.value, re.ASCII) else 0
 
 
-def _kind(first: dict[str, Line], start: Moment) -> str:
+def _told_length(first: dict[str, Line]) -> Length | None:
+    return duration(first["DURATION"].value) if "DURATION" in first else None
+
+
+def _kind(first: dict[str, Line], start: Moment | None) -> str:
     said = {name: line.value.upper() for name, line in first.items() if name in ("STATUS", "TRANSP")}
     outlook = first.get("X-MICROSOFT-CDO-BUSYSTATUS")
     known = _OF_OUTLOOK.get(outlook.value.upper()) if outlook else None
     if said.get("STATUS") == "CANCELLED" or said.get("TRANSP") == "TRANSPARENT" or known == "":
         return ""
-    if start.is_day and not known and said.get("TRANSP") != "OPAQUE":
+    is_day = start.is_day if start else "DTSTART" in first and first["DTSTART"].param("VALUE").upper() == "DATE"
+    if is_day and not known and said.get("TRANSP") != "OPAQUE":
         return ""
     return "tentative" if said.get("STATUS") == "TENTATIVE" else known or "busy"
 
 
-def _length(first: dict[str, Line], start: Moment, known: Zones) -> Length:
+def _length(start: Moment, end: Moment | None, told: Length | None) -> Length:
     """RFC 5545 3.6.1: DTEND, else DURATION, else a whole day or no time at all."""
-    end = _moment(first.get("DTEND"), known)
     if end is None:
-        told = duration(first["DURATION"].value) if "DURATION" in first else None
-        return told or Length(days=int(start.is_day))
+        return told if told and told != Length() else Length(days=int(start.is_day))
     if start.is_day and end.is_day:
         return Length(days=max(1, (end.wall - start.wall).days))
     begins, ends = start.instant(), end.instant()
@@ -105,7 +112,7 @@ def occurrences(events: Sequence[Event], window: Window) -> Iterator[Occupied]:
     changes = _newest([event for event in events if event.at is not None])
     for event in changes:
         if not (event.and_later and masters):
-            yield from _taken(event, event.start.wall, event.start.zone)
+            yield from _taken(event, event.start.wall, event.start.zone, event.length)
     for master in masters:
         yield from _of_master(master, changes, window)
 
@@ -119,8 +126,8 @@ def _newest(changes: Sequence[Event]) -> list[Event]:
     return list(found.values())
 
 
-def _taken(event: Event, wall: datetime, zone: AnyZone) -> Iterator[Occupied]:
-    start, end = zone.instant(wall), event.length.end(wall, zone)
+def _taken(event: Event, wall: datetime, zone: AnyZone, length: Length) -> Iterator[Occupied]:
+    start, end = zone.instant(wall), length.end(wall, zone)
     if event.kind and start and end:
         yield event.kind, start, end
 
@@ -134,17 +141,14 @@ def _of_master(master: Event, changes: Sequence[Event], window: Window) -> Itera
     later = sorted((change for event in changes if (change := _later(event, zone))), key=lambda change: change.since)
     if not master.kind and not any(change.event.kind for change in later):
         return
-    for wall in _walls(master, window, later):
+    regular = ((wall, None) for wall in _walls(master, window, later))
+    for wall, length in chain(regular, _periods(master)):
         if wall in gone or wall in single:
             continue
         change = next((c for c in reversed(later) if c.since <= wall), None)
-        moved = _moved(wall, change.by) if change else wall
+        event, moved = (change.event, _moved(wall, change.by)) if change else (master, wall)
         if moved:
-            yield from _taken(change.event if change else master, moved, zone)
-    for line in master.lines:
-        for value in line.value.split(",") if line.name == "RDATE" and master.kind else ():
-            if "/" in value and (span := period(value, line, master.known)):
-                yield master.kind, *span
+            yield from _taken(event, moved, zone, length or event.length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +176,46 @@ class _Places:
     @classmethod
     def of(cls, master: Event, moments: Iterable[Moment]) -> _Places:
         """On the clock of `master`; of an event of whole days only the day counts."""
-        known = list(moments)
-        by_day = {moment.wall.date() for moment in known if moment.is_day or master.start.is_day}
-        walls = {wall for moment in known if (wall := moment.wall_in(master.start.zone)) and not moment.is_day}
-        return cls(frozenset(walls), frozenset(by_day))
+        walls, days = set[datetime](), set[date]()
+        for named in moments:
+            wall = named.wall_in(master.start.zone)
+            if named.is_day or (master.start.is_day and named.zone != UTC_ZONE):
+                days.add(named.wall.date())  # as it is written, on whatever clock
+            elif wall and master.start.is_day:
+                days.add(wall.date())
+            elif wall:
+                walls.add(wall)
+        return cls(frozenset(walls), frozenset(days))
 
     def __contains__(self, wall: datetime) -> bool:
         return wall in self.walls or wall.date() in self.days
 
 
 def _moments(line: Line, master: Event) -> Iterator[Moment]:
+    """Of EXDATE. One that cannot be read is left out: somebody is then busy rather than free."""
     for value in line.value.split(","):
         if found := moment(value, line, master.known):
             yield found
+
+
+def _more(master: Event) -> Iterator[tuple[str, Line]]:
+    """The values of RDATE."""
+    for line in master.lines:
+        if line.name == "RDATE":
+            yield from ((value, line) for value in line.value.split(",") if value.strip())
+
+
+def _periods(master: Event) -> Iterator[tuple[datetime, Length]]:
+    """Where occurrences with a length of their own begin (RDATE;VALUE=PERIOD), on the master's clock."""
+    for value, line in _more(master):
+        if "/" not in value:
+            continue
+        span = period(value, line, master.known)
+        begin = moment(value.partition("/")[0], line, master.known)
+        wall = begin.wall_in(master.start.zone) if begin else None
+        if not span or not wall:
+            raise Refused("unreadable")
+        yield wall, Length(exact=max(timedelta(), span[1] - span[0]))
 
 
 def _walls(master: Event, window: Window, later: Sequence[_Later]) -> Iterator[datetime]:
@@ -207,10 +238,14 @@ def _repeated(master: Event, zone: AnyZone, since: datetime, until: datetime) ->
             rule = rules.read(line.value)
             end = rules.end_of(rule, lambda utc: zone.wall(utc.replace(tzinfo=UTC)))
             yield from rules.walls(rule, master.start.wall, end, since, until)
-        elif line.name == "RDATE":
-            for found in _moments(line, master):
-                if wall := found.wall_in(zone):
-                    yield wall
+    for value, line in _more(master):
+        if "/" in value:
+            continue
+        found = moment(value, line, master.known)
+        if not found:
+            raise Refused("unreadable")
+        if wall := found.wall_in(zone):
+            yield wall
 
 
 def _moved(wall: datetime, by: timedelta) -> datetime | None:

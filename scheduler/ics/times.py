@@ -6,7 +6,7 @@ A VTIMEZONE of the file is not asked here: a name that the tz database or Window
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from scheduler.core import zones
 from scheduler.core.errors import Invalid
@@ -17,14 +17,19 @@ _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 
 
 def date_time(value: str) -> tuple[datetime, bool] | None:
-    """The wall time, and whether it is UTC; None for anything else. A leap second is the one before it."""
+    """The wall time, and whether it is UTC; None for anything else.
+
+    A leap second is the one before it, and 24:00 the next midnight, as ISO 8601 has it.
+    """
     match = _DATE_TIME.fullmatch(value)
     if not match:
         return None
     year, month, day_, hour, minute, second = map(int, match.groups()[:-1])
+    later = timedelta(days=int((hour, minute, second) == (24, 0, 0)))
     try:
-        return datetime(year, month, day_, hour, minute, min(second, 59)), bool(match[7])  # noqa: DTZ001
-    except ValueError:
+        wall = datetime(year, month, day_, 0 if later else hour, minute, min(second, 59))  # noqa: DTZ001
+        return wall + later, bool(match[7])
+    except (ValueError, OverflowError):
         return None
 
 
@@ -59,4 +64,4 @@ def iana_name(tzid: str) -> str | None:
         return None
     parts = name.strip("/").split("/")
     tails = ("/".join(parts[-length:]) for length in (len(parts), 3, 2, 1) if length <= len(parts))
-    return next(filter(zones.is_zone, tails), None) or IANA_NAMES.get(name)
+    return next(filter(None, map(zones.spelled, tails)), None) or IANA_NAMES.get(name)

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, time, timedelta
 
 from scheduler.core import zones
 from scheduler.ics import rules
-from scheduler.ics.lines import Line
+from scheduler.ics.lines import Line, unescape
 from scheduler.ics.times import date_time, day, iana_name, on_the_clock
 
 LAST = datetime.max.replace(tzinfo=UTC)
 _DURATION = re.compile(
-    r"\+?P(?:(\d{1,5})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?", re.ASCII
+    r"([+-]?)P(?:(\d{1,5})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?", re.ASCII
 )
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)(\d\d)?", re.ASCII)
 
@@ -31,6 +31,9 @@ class Zone:
 
     def wall(self, instant: datetime) -> datetime:
         return zones.to_local(instant, self.name).replace(tzinfo=None)
+
+
+UTC_ZONE = Zone("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Zones:
         if not tzid:
             return None
         for own, *observances in self.defined:
-            if any(line.name == "TZID" and line.value == tzid for line in own):
+            if any(line.name == "TZID" and tzid in (line.value, unescape(line.value)) for line in own):
                 return _foreign_zone(observances, self.until)
         return None
 
@@ -172,18 +175,20 @@ def moment(value: str, line: Line, known: Zones) -> Moment | None:
     """A DATE or DATE-TIME; `line` gives the parameters."""
     if found := date_time(value):
         wall, is_utc = found
-        return Moment(wall, Zone("UTC") if is_utc else known.named(line.param("TZID")))
+        return Moment(wall, UTC_ZONE if is_utc else known.named(line.param("TZID")))
     if local_day := day(value):
         return Moment(datetime.combine(local_day, time()), Zone(known.owner), is_day=True)
     return None
 
 
 def duration(value: str) -> Length | None:
-    """None for a negative or a broken one."""
+    """None for a broken one; a negative one is none at all."""
     match = _DURATION.fullmatch(value.upper())
-    if not match or not any(match.groups()):
+    if not match or not any(match.groups()[1:]):
         return None
-    weeks, days, hours, minutes, seconds = (int(digits or 0) for digits in match.groups())
+    weeks, days, hours, minutes, seconds = (int(digits or 0) for digits in match.groups()[1:])
+    if match[1] == "-":
+        return Length()
     return Length(7 * weeks + days, timedelta(hours=hours, minutes=minutes, seconds=seconds))
 
 

@@ -8,14 +8,16 @@ from werkzeug.wrappers import Response
 from scheduler import calendars
 from scheduler.calendars import Calendar, New
 from scheduler.core.cities import Person
-from scheduler.core.errors import Fault, Invalid
+from scheduler.core.errors import Fault, Invalid, TooMany
 from scheduler.web.forms import Form
 from scheduler.web.reader import desk, person, sentence
+from scheduler.web.security import takes
 
 blueprint = Blueprint("calendars", __name__)
 
 DONE = ("added", "asked", "removed")
-Page = str | tuple[str, int] | Response
+_FORM_BYTES = calendars.FILE_BYTES + 1_000_000  # so that a file a little too large is told as such
+Page = str | tuple[str, int] | tuple[str, int, dict[str, str]] | Response
 
 
 @blueprint.get("/settings/calendars")
@@ -24,6 +26,7 @@ def own() -> str:
 
 
 @blueprint.post("/settings/calendars")
+@takes(_FORM_BYTES)
 def add_own() -> Page:
     return _add("")
 
@@ -34,6 +37,7 @@ def of_city(slug: str) -> str:
 
 
 @blueprint.post("/cities/<slug>/calendars")
+@takes(_FORM_BYTES)
 def add_of_city(slug: str) -> Page:
     return _add(slug)
 
@@ -56,6 +60,9 @@ def _add(slug: str) -> Page:
     except Invalid as error:
         form.blame(error.faults, _locate)
         return _page(form, slug), 422
+    except TooMany as error:  # what was typed stays, to be sent again later
+        form.blame([Fault("", error.key, error.values)], _locate)
+        return _page(form, slug), 429, {"Retry-After": str(error.retry_after)}
     return redirect(_address(slug, "added"), 303)
 
 

@@ -17,7 +17,7 @@ from scheduler.core.errors import Invalid
 from scheduler.core.planning import Occasion, Planned
 from scheduler.core.rotation import Turn
 from scheduler.core.series import Plan
-from scheduler.web import clocks
+from scheduler.web import clocks, slots
 from scheduler.web.choices import city_options
 from scheduler.web.clocks import LocalTime, day_in
 from scheduler.web.reader import desk, directory, language, person
@@ -71,6 +71,7 @@ def show() -> Page:
         rotation=_table(form, list(plan.rotation.dates), plan) if plan and plan.rotation else None,
         better=_better(form, plan) if plan else "",
         record=_city_of_record(form, plan) if plan else "",
+        unknown=[slots.unknown(entry, {}) for entry in plan.unknown] if plan else [],
         versions=suggestions.data_versions(),
     )
     return page, 422 if form.faults else 200

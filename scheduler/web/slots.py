@@ -103,7 +103,7 @@ def find(form: MeetingForm) -> Found | None:
         _closed(suggested),
         [_compromise(compromise, names) for compromise in suggested.compromises],
         suggestions.data_versions(),
-        [_unknown(entry, form) for entry in suggested.unknown],
+        [unknown(entry, names) for entry in suggested.unknown],
     )
 
 
@@ -121,8 +121,8 @@ def offers(instants: Iterable[datetime], cities: tuple[str, ...], minutes: int) 
     return [Offer(instant_text(i), clocks.local_times(i, minutes, cities, cities[0])) for i in instants]
 
 
-def _unknown(entry: Unknown, form: MeetingForm) -> str:
-    names = {known.email.casefold(): known.name for known in form.known}
+def unknown(entry: Unknown, names: Mapping[str, str]) -> str:
+    """Whose hours nobody knows, and since when; `names` by address as compared."""
     who, own = names.get(entry.email) or directory().city_name(entry.city, language()), person().city
     if entry.known_at is None:
         return sentence("web.slots.unknown", who=who)

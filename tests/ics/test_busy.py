@@ -87,6 +87,14 @@ MEANT: dict[str, tuple[list[str], list[str]]] = {
     "three days": ([event(OPAQUE, start=DAY, end=";VALUE=DATE:20270304")], ["02-28 15:00-03-03 15:00"]),
     "a day that ends as it begins": ([event(OPAQUE, start=DAY, end=DAY)], ["02-28 15:00-03-01 15:00"]),
     "days by duration": ([event(OPAQUE, "DURATION:P2D", start=DAY, end="none")], ["02-28 15:00-03-02 15:00"]),
+    "days but one": ([event(OPAQUE, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20270301T150000Z", start=DAY, end="none")],
+                     ["02-28 15:00-03-01 15:00", "03-02 15:00-03-03 15:00"]),
+    "days but one, on a clock": ([event(OPAQUE, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;TZID=Asia/Tokyo:20270302T000000",
+                                        start=DAY, end="none")],
+                                 ["02-28 15:00-03-01 15:00", "03-02 15:00-03-03 15:00"]),
+    "days but one called off": ([event("UID:1", OPAQUE, "RRULE:FREQ=DAILY;COUNT=3", start=DAY, end="none"),
+                                 changed("STATUS:CANCELLED", at=":20270301T150000Z")],
+                                ["02-28 15:00-03-01 15:00", "03-02 15:00-03-03 15:00"]),
     "days again": ([event(OPAQUE, "RRULE:FREQ=MONTHLY;COUNT=2", f"EXDATE{DAY}", start=DAY, end="none")],
                    ["03-31 15:00-04-01 15:00"]),
     # clocks
@@ -110,6 +118,8 @@ MEANT: dict[str, tuple[list[str], list[str]]] = {
     "summer time in a series": ([event("RRULE:FREQ=WEEKLY;COUNT=2", start=";TZID=Europe/Berlin:20270322T100000",
                                        end=";TZID=Europe/Berlin:20270322T110000")],
                                 ["03-22 09:00-10:00", "03-29 08:00-09:00"]),
+    "the end of a day": ([event(start=":20270301T230000Z", end=":20270301T240000Z")], ["03-01 23:00-00:00"]),
+    "small letters": ([event(start=";TZID=europe/istanbul:20270301T040000", end=":20270301T020000Z")], ONE),
     "leap second": ([event(end=":20270301T015960Z")], ["03-01 01:00-01:59"]),
     # repetitions
     "three": ([SERIES], THREE),
@@ -128,7 +138,14 @@ MEANT: dict[str, tuple[list[str], list[str]]] = {
     "without the old way": ([event(WEEKLY, "EXRULE:FREQ=WEEKLY")], THREE),
     "and others": ([event("RDATE:20270308T010000Z,20270308T010000Z", "RDATE;TZID=Asia/Seoul:20270315T100000")], THREE),
     "a period more": ([event("RDATE;VALUE=PERIOD:20270308T010000Z/PT2H")], [ONE[0], "03-08 01:00-03:00"]),
+    "periods but one": ([event("RDATE;VALUE=PERIOD:20270308T010000Z/PT2H,20270315T010000Z/PT2H",
+                               "EXDATE:20270308T010000Z")],
+                        [ONE[0], "03-15 01:00-03:00"]),
     # changes
+    "periods that change": ([event("UID:1", "RDATE;VALUE=PERIOD:20270308T010000Z/PT2H,20270315T010000Z/PT2H"),
+                             changed(at=";RANGE=THISANDFUTURE:20270312T010000Z", start=":20270312T020000Z"),
+                             changed("STATUS:CANCELLED")],
+                            [ONE[0], "03-15 02:00-04:00"]),
     "moved": ([SERIES, changed()], [THREE[0], "03-08 05:00-05:30", THREE[2]]),
     "moved, told first": ([changed(), SERIES], [THREE[0], "03-08 05:00-05:30", THREE[2]]),
     "moved, on another clock": ([SERIES, changed(at=";TZID=Asia/Seoul:20270308T100000")],
@@ -150,9 +167,12 @@ MEANT: dict[str, tuple[list[str], list[str]]] = {
                   [*THREE[:1], "03-03 01:00-02:00?", *THREE[1:]]),
     # what is broken stands for itself alone
     "no start": (["BEGIN:VEVENT", "DTEND:20270301T020000Z", "END:VEVENT", event()], ONE),
-    "no such day": ([event(start=":20270230T010000Z"), event()], ONE),
-    "a change of nothing": ([changed(at=":broken"), event()], ONE),
-    "a negative length": ([event("DURATION:-PT1H", end="none"), event()], ONE),
+    "no such day": ([event("STATUS:CANCELLED", start=":20270230T010000Z"), event()], ONE),
+    "no such whole day": ([event(start=";VALUE=DATE:20270230", end="none"), event()], ONE),
+    "a change of nothing": ([changed("TRANSP:TRANSPARENT", at=":broken"), event()], ONE),
+    "no such exception": ([event(WEEKLY, "EXDATE:20270308T01,20270315T010000Z")], THREE[:2]),
+    "a negative length": ([event("DURATION:-PT1H", end="none", start=NEXT), event()], ONE),
+    "a day of no length": ([event(OPAQUE, "DURATION:PT0S", start=DAY, end="none")], ["02-28 15:00-03-01 15:00"]),
     "a free event with a hostile rule": ([event("TRANSP:TRANSPARENT", "RRULE:FREQ=SECONDLY;INTERVAL=0"), event()], ONE),
     "the first day of all": ([event("DURATION:P999999D", start=":00010101T000000", end="none"), event()], ONE),
     "the last day of all": ([event(WEEKLY, start=":99991231T230000", end=":99991231T235959"), event()], ONE),
@@ -195,6 +215,126 @@ def test_wall_times_are_those_of_an_independent_reader(zone: str) -> None:
             "UTC", datetime(2026, 12, 1, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC),
         )["busy"]  # fmt: skip
         assert datetime.fromtimestamp(start, UTC) == wall.replace(tzinfo=other).astimezone(UTC), wall
+
+
+GOOGLE = """PRODID:-//Google Inc//Google Calendar 70.9054//EN
+CALSCALE:GREGORIAN
+METHOD:PUBLISH
+X-WR-CALNAME:desk@calendar.example
+X-WR-TIMEZONE:Asia/Seoul
+BEGIN:VTIMEZONE
+TZID:Asia/Seoul
+X-LIC-LOCATION:Asia/Seoul
+BEGIN:STANDARD
+TZOFFSETFROM:+0900
+TZOFFSETTO:+0900
+TZNAME:GMT+9
+DTSTART:19700101T000000
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT
+DTSTART;TZID=Asia/Seoul:20270301T100000
+DTEND;TZID=Asia/Seoul:20270301T110000
+RRULE:FREQ=WEEKLY;WKST=SU;COUNT=3;BYDAY=MO
+EXDATE;TZID=Asia/Seoul:20270308T100000
+DTSTAMP:20270101T000000Z
+UID:1@calendar.example
+CREATED:20270101T000000Z
+DESCRIPTION:Duration: one hour\\nBEGIN: at ten
+SEQUENCE:0
+STATUS:CONFIRMED
+SUMMARY:Weekly
+TRANSP:OPAQUE
+BEGIN:VALARM
+ACTION:DISPLAY
+DESCRIPTION:This is an event reminder
+TRIGGER:-P0DT0H30M0S
+END:VALARM
+END:VEVENT
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20270305
+DTEND;VALUE=DATE:20270306
+UID:2@calendar.example
+TRANSP:TRANSPARENT
+END:VEVENT"""
+OUTLOOK = """PRODID:-//Microsoft Corporation//Outlook 16.0 MIMEDIR//EN
+METHOD:PUBLISH
+X-CALSTART:20270301T010000Z
+X-WR-RELCALID:{0000002E-0000-0000-0000-000000000000}
+X-PRIMARY-CALENDAR:TRUE
+BEGIN:VTIMEZONE
+TZID:Korea Standard Time
+BEGIN:STANDARD
+DTSTART:16010101T000000
+TZOFFSETFROM:+0900
+TZOFFSETTO:+0900
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT
+CLASS:PUBLIC
+DESCRIPTION:\\n
+DTEND;TZID="Korea Standard Time":20270301T110000
+DTSTAMP:20270101T000000Z
+DTSTART;TZID="Korea Standard Time":20270301T100000
+RRULE:FREQ=WEEKLY;COUNT=3;BYDAY=MO
+EXDATE;TZID="Korea Standard Time":20270308T100000
+SUMMARY;LANGUAGE=ko:x
+TRANSP:OPAQUE
+UID:040000008200E00074C5B7101A82E00800000000
+X-ALT-DESC;FMTTYPE=text/html:<html><body>
+\t<p>x: y</p></body></html>
+X-MICROSOFT-CDO-BUSYSTATUS:BUSY
+X-MICROSOFT-CDO-IMPORTANCE:1
+BEGIN:VALARM
+TRIGGER:-PT15M
+ACTION:DISPLAY
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT"""
+APPLE = """CALSCALE:GREGORIAN
+PRODID:-//Apple Inc.//macOS 15.0//EN
+X-APPLE-CALENDAR-COLOR:#FF2968
+BEGIN:VTIMEZONE
+TZID:Asia/Seoul
+BEGIN:DAYLIGHT
+DTSTART:19870510T020000
+RDATE:19880508T020000
+TZNAME:GMT+9
+TZOFFSETFROM:+0900
+TZOFFSETTO:+1000
+END:DAYLIGHT
+BEGIN:STANDARD
+DTSTART:19881009T030000
+TZNAME:GMT+9
+TZOFFSETFROM:+1000
+TZOFFSETTO:+0900
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT
+CREATED:20270101T000000Z
+DTEND;TZID=Asia/Seoul:20270301T110000
+DTSTAMP:20270101T000000Z
+DTSTART;TZID=Asia/Seoul:20270301T100000
+EXDATE;TZID=Asia/Seoul:20270308T100000
+LAST-MODIFIED:20270101T000000Z
+RRULE:FREQ=WEEKLY;COUNT=3
+SEQUENCE:1
+SUMMARY:x
+TRANSP:OPAQUE
+UID:8C3A0B6E-0000-4000-8000-000000000001
+X-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-ADDRESS="1, x";X-APPLE-RADIUS=70;
+ X-TITLE=x:geo:37.5,127.0
+BEGIN:VALARM
+ACTION:NONE
+TRIGGER;VALUE=DATE-TIME:19760401T005545Z
+X-WR-ALARMUID:00000000-0000-4000-8000-000000000002
+END:VALARM
+END:VEVENT"""
+
+
+def test_what_the_common_programs_write_is_read() -> None:
+    for file in (GOOGLE, OUTLOOK, APPLE):
+        assert shown(calendar(*file.split("\n"))) == [THREE[0], THREE[2]], file[:40]
 
 
 # -- zones that a file defines
@@ -264,6 +404,12 @@ def test_a_zone_of_ones_own_has_its_summer_time() -> None:
     ]  # fmt: skip
 
 
+def test_a_zone_has_the_name_that_its_text_stands_for() -> None:
+    start = {"start": ';TZID="Seoul, ours":20270301T100000', "end": ":20270301T020000Z"}
+    for name in ("Seoul, ours", "Seoul\\, ours"):
+        assert shown(calendar(zone(name, "+0900"), event(**start)), "Europe/Istanbul") == ONE
+
+
 def test_a_broken_zone_is_the_owners() -> None:
     for broken in (zone("X", "later"), zone("X", "+9900"), "BEGIN:VTIMEZONE\r\nTZID:X\r\nEND:VTIMEZONE"):
         assert shown(calendar(broken, event(start=";TZID=X:20270301T100000", end=":20270301T020000Z"))) == ONE
@@ -303,6 +449,41 @@ def test_rules_that_match_nothing_end() -> None:
     for rule in ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYMONTH=4,6;BYMONTHDAY=31,-31",
                  "FREQ=YEARLY;INTERVAL=9999", f"FREQ=DAILY;INTERVAL={10**30}"):  # fmt: skip
         assert shown(calendar(event(f"RRULE:{rule}"))) == ONE, rule
+
+
+NO_TIME = {
+    "no such day": event(start=":20270230T010000Z"),
+    "a date as people write it": event(start=":2027-03-01T01:00:00Z"),
+    "no end": event(end=":20270301T25"),
+    "an end that goes on": event(end=";TZID=(UTC+09:00) Seoul:20270301T110000"),
+    "no length": event("DURATION:P1H", end="none"),
+    "no length at all": event("DURATION:PT", end="none"),
+    "no such opaque day": event(OPAQUE, start=";VALUE=DATE:20270230", end="none"),
+    "a change of nothing": changed(at=":broken"),
+    "a day more that is none": event("RDATE:20270308T01"),
+    "a period more that is none": event("RDATE;VALUE=PERIOD:20270308T010000Z/x"),
+    "quotes that do not close": event(start=';TZID="Asia/Seoul:20270301T100000'),
+    "free-busy": "BEGIN:VFREEBUSY\r\nFREEBUSY:20270301T010000Z\r\nEND:VFREEBUSY",
+}  # fmt: skip
+END = "\r\nEND:VEVENT"
+MISPLACED = {
+    "an event without end": [event().removesuffix(END), event()],
+    "an event in another": [event().removesuffix(END), event() + END],
+    "an event in a task": ["BEGIN:VTODO", event(), "END:VTODO"],
+    "an event outside": ["END:VCALENDAR", event(), "BEGIN:VCALENDAR"],
+    "an alarm without end": [event("BEGIN:VALARM")],
+    "an end without event": [event() + END],
+    "a task without end": ["BEGIN:VTODO", event()],
+    "a zone without end": [zone("X", "+0100").removesuffix("\r\nEND:VTIMEZONE"), event()],
+    "a calendar without end": [event(), "BEGIN:VCALENDAR", event()],
+}
+
+
+def test_nobody_is_free_because_a_calendar_is_broken() -> None:
+    """Whoever writes such an event is busy, and nobody can tell when."""
+    cases = {**{name: [event(start=NEXT), lines] for name, lines in NO_TIME.items()}, **MISPLACED}
+    got = {name: refusal(calendar(*lines)) for name, lines in cases.items()}
+    assert got == dict.fromkeys(cases, "unreadable")
 
 
 OTHERS = {
@@ -354,6 +535,17 @@ def test_the_child_tells_the_same() -> None:
     assert busy.read(lie, "Asia/Seoul", SINCE, UNTIL) == parse(lie, "Asia/Seoul", SINCE, UNTIL)
     assert refusal(calendar(event("RRULE:FREQ=DAILY;INTERVAL=0")), busy.read) == "rule"
     assert refusal(b"BEGIN:VCALENDAR\nEND:VCALENDAR\n" * 200_000, busy.read) == "too-large"
+
+
+def test_a_meeting_of_ours_is_not_busy_time_of_others() -> None:
+    """It would be in the way of its own move. Nor are its changes."""
+    ours = [event("UID:4F6C@Meet.Example", WEEKLY), changed().replace("UID:1", "UID:4f6c@meet.example")]
+    others = event("UID:4f6c@other-meet.example", start=NEXT, end=":20270302T020000Z")
+    data = calendar(*ours, others)
+    for read in (parse, busy.read):
+        (span,) = read(data, "Asia/Seoul", SINCE, UNTIL, "meet.example")["busy"]
+        assert _shown(*span, "") == "03-02 01:00-02:00"
+    assert len(parse(data, "Asia/Seoul", SINCE, UNTIL)["busy"]) == 5
 
 
 # What no check foresees costs the child its life and nobody else anything.

@@ -8,8 +8,10 @@ from io import BytesIO
 
 import pytest
 from flask import Flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
-from scheduler import access, calendars, fetching, i18n
+from scheduler import access, calendars, fetching, i18n, limits
 from scheduler.calendars import New
 from scheduler.core.words import LANGUAGES
 from scheduler.desk import Desk
@@ -27,7 +29,12 @@ SECRET = "5eb1d0c4"
 
 def upload(browser: Browser, path: str, content: bytes, **fields: str):
     browser.get(path)
-    return browser.post(path, {**fields, "file": (BytesIO(content), "../../private.ics")})
+    file = FileStorage(BytesIO(content), "../../private.ics")
+    boundary, body = encode_multipart({**fields, "csrf_token": browser.token(), "file": file})
+    kind, headers = f'multipart/form-data; boundary="{boundary}"', {"Sec-Fetch-Site": "same-origin"}
+    answer = browser.client.post(path, base_url=browser.base, data=body, content_type=kind, headers=headers)
+    browser.page = answer.text
+    return answer
 
 
 def test_somebody_adds_their_own_address_and_never_sees_it_again(app: Flask, desk: Desk, host: Browser) -> None:
@@ -71,10 +78,24 @@ def test_what_is_wrong_is_said_beside_its_place_and_what_was_typed_stays(host: B
     assert 'id="url-error"' in host.page
     assert host.post("/settings/calendars", {"name": "Outlook"}).status_code == 422
     assert 'id="url-error"' in host.page
-    assert upload(host, "/settings/calendars", b"\x89PNG").status_code == 422
-    assert 'id="file-error"' in host.page
+    for content in (b"\x89PNG", b"x" * 5_000_001, b"x" * 5_900_000):
+        assert upload(host, "/settings/calendars", content).status_code == 422
+        assert 'id="file-error"' in host.page
+    assert upload(host, "/settings/calendars", b"x" * 6_000_000).status_code == 413
+    host.get("/settings/calendars")
     assert host.post("/cities/gwangjin/calendars", {"url": ADDRESS, "person": PARTNER}).status_code == 422
     assert 'id="person-error"' in host.page
+
+
+def test_whoever_must_wait_keeps_what_was_typed(house: House) -> None:
+    with house.desk.store.write() as db:
+        limit = limits.calendars(house.desk)
+        limits.spend_in(db, house.desk, limit, str(house.person().id), limit.most)
+    host = signed_in(create_app(desk=house.desk), house.desk, HOST)
+    host.get("/settings/calendars")
+    answer = host.post("/settings/calendars", {"url": ADDRESS, "name": "Outlook"})
+    assert (answer.status_code, f'value="{ADDRESS}"' in host.page, 'id="url-error"' in host.page) == (429, True, True)
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_age_and_failure_are_told_in_words(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from scheduler import access, fairness
+from scheduler import access, calendars, fairness, i18n
+from scheduler.calendars import New
+from scheduler.core.words import LANGUAGES
 from scheduler.db import fairness as ledger
 from scheduler.desk import Desk
 from tests.databases import fingerprint
@@ -144,6 +146,22 @@ def test_people_who_are_busy_move_a_date(app, desk: Desk, anybody: Browser) -> N
     first = answer.json["dates"][0]
     assert [o["reason"] for o in first["obstacles"]] == ["busy"]
     assert first["occasion"]["local"]["gwangjin"].startswith("2027-01-07T15:00")
+
+
+def test_a_plan_tells_whose_hours_nobody_knows(host: Browser, desk: Desk, anybody: Browser) -> None:
+    """Stale is not free."""
+    house = House(desk, Clock(desk.now()))
+    me = house.person()
+    for city in ("", "gwangjin"):
+        calendars.add(desk, me, New("", city=city, address="https://calendar.example/x.ics"))
+    body = BODY | {"people": [me.email]}
+    told = anybody.client.post("/api/v1/series-plans", base_url=anybody.base, json=body, headers=bearer(desk)).json
+    unknown = {"city": "gwangjin", "known_at": None}
+    assert told["unknown"] == [unknown | {"person": me.email}, unknown | {"person": None}]
+    for language in LANGUAGES:
+        access.change_language(desk, me, language)
+        name = desk.directory().city_name("gwangjin", language)
+        assert str(i18n.html(language, "web.slots.unknown", who=name)) in ask(host).text
 
 
 # --- how early and late hours are shared
