@@ -57,5 +57,6 @@ class Hints:
         if not own or self._city.hours_of(day + _DAY)[next_weekday] or self._city.stretch[next_weekday]:
             return None
         closure = self._closures.get(day)
-        closing = max(end for _, end in own)
-        return timedelta(minutes=min(closing, closure.start) if closure else closing)
+        worked = [(start, min(end, closure.start)) for start, end in own] if closure else own
+        ends = [end for start, end in worked if start < end]
+        return timedelta(minutes=max(ends)) if ends else None

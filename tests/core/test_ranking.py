@@ -167,6 +167,14 @@ def test_the_last_hour_before_the_weekend_is_hinted_at_by_the_city_that_has_it()
     assert hints(find([GWANGJIN], closing_early, since=FRIDAY, step_minutes=60))[-1][0] == last
 
 
+def test_a_half_day_that_begins_in_the_lunch_leaves_the_hour_before_lunch_as_the_last():
+    """Konya closes at 13:00, but works only until 12:30."""
+    half = closed("eregli", FRIDAY, "half-day", 780)
+    found = find([EREGLI], half, since=FRIDAY, minutes=30, step_minutes=30)
+    last = [slot.local["eregli"].strftime("%H:%M") for slot in found.slots if slot.hints[0].code.startswith("last")]
+    assert last == ["11:30", "12:00"]
+
+
 def test_the_days_beside_a_day_off_and_a_half_day_are_hinted_at_with_its_name():
     feast = closed("eregli", date(2027, 2, 11), name="Tsagaan Sar")
     feast["eregli"] |= closed("eregli", date(2027, 2, 9), "half-day", 1020, "Eve")["eregli"]
