@@ -220,6 +220,22 @@ def test_one_person_may_become_optional_but_no_room():
     assert [(c.kind, c.days, c.slots) for c in taken.compromises] == [("later", 7, 11)]
 
 
+def test_nobody_is_asked_to_begin_or_to_end_at_night():
+    """Half an hour is missing; a city that begins at 06:25 or ends at 21:35 would have to give it at night."""
+    for opens, closes, offered in (
+        (390, 510, [-30, 30]),
+        (385, 505, [30]),
+        (1175, 1295, [-30]),
+        (0, 120, []),
+        (1325, 1445, []),
+    ):
+        night = city("night", "Asia/Seoul", weekdays((opens, closes)))
+        found = find([night], minutes=150, step_minutes=5)
+        assert [c.minutes for c in found.compromises if c.kind == "hours"] == offered, opens
+    early = city("early", "Asia/Seoul", weekdays((600, 660)), stretch=weekdays((360, 480)))
+    assert [c.kind for c in find([early], minutes=150, step_minutes=5).compromises] == ["shorter"]
+
+
 def test_a_week_later_reaches_over_the_new_year_and_not_beyond_what_is_searched():
     last_week = date(2027, 12, 27), date(2027, 12, 31)
     days = [last_week[0] + timedelta(n) for n in range(5)]
