@@ -34,7 +34,8 @@ class Hints:
         if day not in self._days:
             self._days[day] = self._beside(day), self._last_closing(day)
         hints, closing = self._days[day]
-        if closing and timedelta(hours=start.hour, minutes=start.minute) + length > closing - LAST_HOUR:
+        begins = timedelta(hours=start.hour, minutes=start.minute)
+        if closing and begins < closing < begins + length + LAST_HOUR:
             return [Hint("last-hour-before-weekend", self._city.slug), *hints]
         return hints
 

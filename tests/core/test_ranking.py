@@ -175,6 +175,12 @@ def test_a_half_day_that_begins_in_the_lunch_leaves_the_hour_before_lunch_as_the
     assert last == ["11:30", "12:00"]
 
 
+def test_what_begins_after_the_office_closed_is_in_no_last_hour():
+    evening = replace(GWANGJIN, stretch=weekdays((1080, 1200)))
+    found = find([evening], since=FRIDAY, step_minutes=60)
+    assert {slot.local["gwangjin"].hour for slot in found.slots if slot.hints} == {17}
+
+
 def test_the_days_beside_a_day_off_and_a_half_day_are_hinted_at_with_its_name():
     feast = closed("eregli", date(2027, 2, 11), name="Tsagaan Sar")
     feast["eregli"] |= closed("eregli", date(2027, 2, 9), "half-day", 1020, "Eve")["eregli"]
