@@ -40,6 +40,32 @@ def test_stretch_hours_find_slots_between_seoul_and_new_york_at_a_price():
     assert told == [*evening_there, (7, 60, 60, 120), (8, 60, 60, 120), (20, 60, 60, 120), (21, 60, 60, 120)]
 
 
+def test_a_fourth_and_a_fifth_city_meet_the_three_by_day_at_prices_that_can_be_counted():
+    """Early and late hours from 06:00 to 22:00 in all; in winter, between the changes of clocks, and in summer."""
+    new_york = city("new-york", "America/New_York", weekdays((540, 720), (780, 1020)), weight=2)
+    berlin = city("berlin", "Europe/Berlin", weekdays((480, 720), (780, 1020)), weight=3)
+    assert not find([*THREE, new_york]).slots
+    open_long = [replace(town, stretch=weekdays((360, 1320))) for town in (*THREE, new_york, berlin)]
+    for towns in ([*open_long[:3], open_long[3]], [*open_long[:3], open_long[4]], open_long):
+        for day in (WEDNESDAY, date(2027, 3, 17), date(2027, 7, 7)):
+            found = find(towns, since=day, step_minutes=30).slots
+            assert found
+            for slot in found:
+                assert slot.costs == {town.slug: price(town, slot) for town in towns}
+                assert slot.cost == sum(slot.costs.values())
+
+
+def price(town, slot):
+    """Each minute by itself; none of them at night."""
+    outside = 0
+    for n in range((slot.end - slot.start) // MINUTE):
+        local = slot.local[town.slug] + n * MINUTE
+        minute = local.hour * 60 + local.minute
+        assert 6 <= local.hour < 22
+        outside += not any(start <= minute < end for start, end in town.hours[local.weekday()])
+    return outside * town.weight
+
+
 def test_a_price_is_the_minutes_outside_office_hours_times_the_citys_weight():
     dear = replace(SEOUL, weight=3)
     found = find([dear], minutes=90, step_minutes=30)
