@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -74,7 +74,7 @@ def attendees(db: Connection, wanted: Wanted, now: datetime) -> tuple[list[Atten
     taken = meetings.busy(db, emails=people, room=wanted.room, since=since, until=until, without=wanted.without)
     others = calendars.busy(db, people, list(dict.fromkeys(wanted.cities)), since, until, now)
     unknown = (Unknown(owner.city, owner.email_key, owner.fetched_at) for owner in others if owner.is_stale)
-    return _attendees(wanted, taken, others), tuple(unknown)
+    return _attendees(wanted, cities.cities_of(db, people), taken, others), tuple(unknown)
 
 
 def closed_days(city: City, years: range) -> dict[date, Closure]:
@@ -94,19 +94,36 @@ def _calendar(city: City, closed: tuple[Closure, ...], years: range) -> Calendar
 
 
 def _attendees(
-    wanted: Wanted, taken: Iterable[tuple[str, str, datetime, datetime]], others: Iterable[calendars.Occupied]
+    wanted: Wanted,
+    own: Mapping[str, str],
+    taken: Iterable[tuple[str, str, datetime, datetime]],
+    others: Iterable[calendars.Occupied],
 ) -> list[Attendee]:
-    """Whoever is busy counts for their own city; somebody of a city that is not asked for, for the first one."""
+    """Each of those who are busy once, also where their meetings name several cities. They count for their `own` city,
+    by the directory, else for one that they were invited for, else for the first one."""
     read = [(o.email_key or o.city, o.city, start, end) for o in others for start, end, _ in o.spans]
-    busy: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
+    busy: dict[str, list[tuple[datetime, datetime]]] = {}
+    named: dict[str, set[str]] = {}
     for key, slug, start, end in (*taken, *read):
-        busy.setdefault((key, slug if slug in wanted.cities else wanted.cities[0]), []).append((start, end))
+        busy.setdefault(key, []).append((start, end))
+        named.setdefault(key, set()).add(slug)
     not_people = {wanted.room, *wanted.cities}  # what a city as a whole does keeps everybody away
     required = not_people | {email_key(person) for person in wanted.people}
     return [
-        Attendee(key, city, required=key in required, busy=busy_spans(intervals), room=key in not_people)
-        for (key, city), intervals in busy.items()
+        Attendee(
+            key,
+            _city_among(wanted.cities, own.get(key, ""), named[key]),
+            required=key in required,
+            busy=busy_spans(intervals),
+            room=key in not_people,
+        )
+        for key, intervals in busy.items()
     ]
+
+
+def _city_among(wanted: Sequence[str], own: str, named: Collection[str]) -> str:
+    theirs = [own] if own in wanted else named
+    return next((slug for slug in wanted if slug in theirs), wanted[0])
 
 
 def data_versions() -> dict[str, str]:

@@ -96,6 +96,9 @@ def test_the_main_job(demo: tuple[str, str]) -> None:
         page.locator("[name=video-url]").fill("https://video.example.org/room")
         page.locator("button[formaction*='/meetings/slots']").click()
         assert page.locator("[name=title]").input_value() == "도시재생 화상회의 <b>"
+        for picture in page.locator("details:has(> summary + svg.strips)").all():
+            picture.locator("summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360  # no picture is wider than a telephone
         page.locator("input[type=radio][name=start]:not([value=typed])").first.check()
         page.locator("button[formaction$='/meetings']").click()
         expect(page).to_have_url(re.compile(base + r"/meetings/\d+"))

@@ -9,10 +9,12 @@ import pytest
 
 from scheduler import suggestions
 from scheduler.core.cities import Closure
+from scheduler.core.meeting import Invitee
 from scheduler.core.slots import closure_years
 from scheduler.core.words import Wording
 from tests.house import BAT, START, House
 
+HOUR = timedelta(hours=1)
 THREE = ("gwangjin", "ulaanbaatar", "eregli")
 
 
@@ -28,6 +30,27 @@ def test_optional_people_keep_no_slot_away_but_are_told_as_absent(house: House) 
     assert not [slot for slot in found.slots[: -len(missed)] if slot.absent]  # whoever misses nobody comes first
     both = suggestions.suggest(house.desk, replace(asked, people=(BAT.email,), optional=(BAT.email,)))
     assert {slot.start for slot in both.slots} == {slot.start for slot in alone.slots} - missed
+
+
+@pytest.mark.only_on("sqlite")
+def test_somebody_invited_for_two_cities_is_one_person_of_their_own(house: House) -> None:
+    """A stranger counts for the first city asked for of those that they were invited for, else for the first one."""
+    stranger, coordinator = Invitee("Adviser", "adviser@example.org", "eregli", "en"), house.person("ulaanbaatar")
+    known = Invitee(coordinator.name, coordinator.email, "eregli", "en")
+    house.book(people=(stranger, known))
+    two = replace(stranger, city="gwangju"), replace(known, city="gwangjin")
+    house.book(people=two, cities=("gwangjin", "gwangju"), start=START + HOUR)
+    day = START.date()
+    asked = suggestions.Wanted(cities=THREE, since=day, until=day, duration_minutes=60)
+    for cities, theirs, own in ((THREE, "eregli", "ulaanbaatar"), (("gwangjin", "gwangju"), "gwangju", "gwangjin")):
+        wanted = replace(asked, cities=cities, optional=(stranger.email, known.email))
+        search = suggestions.suggest(house.desk, wanted).search
+        assert {(who.key, who.city) for who in search.attendees} == {(stranger.email, theirs), (known.email, own)}
+        assert [len(who.busy) for who in search.attendees] == [2, 2]
+    found = suggestions.suggest(house.desk, replace(asked, cities=("ulaanbaatar",), people=(stranger.email,)))
+    assert [who.city for who in found.search.attendees] == ["ulaanbaatar"]
+    missed = suggestions.suggest(house.desk, replace(asked, optional=(stranger.email,))).slots
+    assert {slot.absent for slot in missed} == {(), (stranger.email,)}
 
 
 @pytest.mark.only_on("sqlite")

@@ -19,6 +19,7 @@ from scheduler.core.words import Wording
 Minutes = tuple[int, int]  # [start, end) in minutes after local midnight
 WeeklyHours = tuple[tuple[Minutes, ...], ...]  # seven entries, Monday first
 NO_HOURS: WeeklyHours = ((),) * 7
+BY_DAYLIGHT: Minutes = (6 * 60, 22 * 60)  # all other hours are night, in which nobody is called to a meeting
 
 
 @dataclass(frozen=True, slots=True)

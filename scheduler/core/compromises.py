@@ -1,6 +1,7 @@
 """What to give up if nothing fits: each single relaxation that would give slots, and how many.
 
-- hours: one city begins 30 minutes earlier, or ends 30 minutes later, than all it allows so far; lunch stays;
+- hours: one city begins 30 minutes earlier, or ends 30 minutes later, than all it allows so far, if those are not at
+  night; lunch stays;
 - optional: one required person is made optional;
 - later: the same number of days, one week later;
 - shorter: the longest meeting, in quarters of an hour, that fits.
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scheduler.core.calendars import Calendar
-from scheduler.core.cities import City, Minutes, WeeklyHours
+from scheduler.core.cities import BY_DAYLIGHT, City, Minutes, WeeklyHours
 from scheduler.core.hours import DAY_MINUTES
 from scheduler.core.search import Grid, Search
 from scheduler.core.spans import Array, Spans
@@ -80,8 +81,9 @@ def _longer(city: City, minutes: int) -> City:
 def _more(day: tuple[Minutes, ...], minutes: int) -> tuple[Minutes, ...]:
     if not day:
         return ()
-    opens, closes = min(start for start, _ in day), max(end for _, end in day)
-    return ((max(opens + minutes, 0), opens),) if minutes < 0 else ((closes, min(closes + minutes, 2 * DAY_MINUTES)),)
+    start = min(start for start, _ in day) + minutes if minutes < 0 else max(end for _, end in day)
+    by_daylight = BY_DAYLIGHT[0] <= start % DAY_MINUTES <= BY_DAYLIGHT[1] - MORE_MINUTES
+    return ((start, start + MORE_MINUTES),) if by_daylight else ()
 
 
 def _optional(search: Search, taken: Array) -> Iterator[Compromise]:

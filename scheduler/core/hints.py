@@ -34,7 +34,8 @@ class Hints:
         if day not in self._days:
             self._days[day] = self._beside(day), self._last_closing(day)
         hints, closing = self._days[day]
-        if closing and timedelta(hours=start.hour, minutes=start.minute) + length > closing - LAST_HOUR:
+        begins = timedelta(hours=start.hour, minutes=start.minute)
+        if closing and begins < closing < begins + length + LAST_HOUR:
             return [Hint("last-hour-before-weekend", self._city.slug), *hints]
         return hints
 
@@ -57,5 +58,6 @@ class Hints:
         if not own or self._city.hours_of(day + _DAY)[next_weekday] or self._city.stretch[next_weekday]:
             return None
         closure = self._closures.get(day)
-        closing = max(end for _, end in own)
-        return timedelta(minutes=min(closing, closure.start) if closure else closing)
+        worked = [(start, min(end, closure.start)) for start, end in own] if closure else own
+        ends = [end for start, end in worked if start < end]
+        return timedelta(minutes=max(ends)) if ends else None

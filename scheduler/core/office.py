@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from scheduler.core.cities import City, Closure, Minutes, Season, WeeklyHours
+from scheduler.core.cities import BY_DAYLIGHT, City, Closure, Minutes, Season, WeeklyHours
 from scheduler.core.drafts import NAME_LIMIT, wording_faults
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.words import Wording
@@ -21,7 +21,6 @@ from scheduler.core.zones import HORIZON, is_zone
 
 WEEK = range(7)
 DAY: Minutes = (0, 24 * 60)
-BY_DAYLIGHT: Minutes = (6 * 60, 22 * 60)  # all other hours are night
 MOST_INTERVALS = 8  # a day
 MOST_SEASONS = 12
 EARLIEST, MOST_DAYS = date(1970, 1, 1), 400  # of days off that are asked for

@@ -1,8 +1,9 @@
 """What a day holds for each city, as a picture of it can show: office and stretch hours, closings, busy time.
 
-The picture of a day spans the first city's local day from the first full hour at which any city is open to the last.
-Each city has a strip of pieces in the order in which they are to be painted, and marks at every third hour of its own
-clock. Everything is in seconds since 1970-01-01T00:00Z, spans are half-open.
+The picture of a day spans the first city's local day from the first full hour at which any city is open to the last;
+hours that are closed on this day alone count as open, so that the picture shows what is missing. Each city has a strip
+of pieces in the order in which they are to be painted, and marks at every third hour of its own clock. Everything is in
+seconds since 1970-01-01T00:00Z, spans are half-open.
 """
 
 from __future__ import annotations
@@ -57,14 +58,24 @@ def picture(search: Search, day: date) -> Picture:
 
 
 def _shown(search: Search, window: Span, midnight: int) -> Span:
-    """The full hours around the time at which any city is open."""
-    open_ = [span for calendar in search.calendars for span in calendar.allowed.clipped(*window) if span[0] < midnight]
+    """The full hours around the time at which any city is open or would be, but for a closure."""
+    open_ = [span for calendar in search.calendars for span in _usual(calendar, window) if span[0] < midnight]
     if not open_:
         return window[0], midnight
     since, until = min(start for start, _ in open_), max(end for _, end in open_)
     first = search.calendars[0].clock.local(since)
     past = first.minute * 60 + first.second
     return since - past, since - past - (since - past - until) // _HOUR * _HOUR
+
+
+def _usual(calendar: Calendar, window: Span) -> list[Span]:
+    """When the city's hours say open, whatever closes; over midnight in one."""
+    instant = calendar.clock.instant
+    return Spans.of(
+        (instant(hours.wall_midnight(day) + opens * 60), instant(hours.wall_midnight(day) + closes * 60))
+        for day in calendar.clock.days(window)
+        for opens, closes in hours.open_minutes(calendar.city, day)
+    ).clipped(*window)
 
 
 def _strip(search: Search, calendar: Calendar, span: Span) -> Strip:
@@ -102,9 +113,9 @@ def _closings(calendar: Calendar, span: Span) -> Iterator[Piece]:
 
 
 def _marks(calendar: Calendar, span: Span) -> Iterator[tuple[int, datetime]]:
-    """Where the city's clock shows 00:00, 03:00 and so on."""
+    """Where the city's clock shows 00:00, 03:00 and so on, both ends included."""
     clock = calendar.clock
-    for day in clock.days(span):
+    for day in clock.days((span[0], span[1] + 1)):
         for hour in range(0, 24, MARKED):
             instant = clock.instant(hours.wall_midnight(day) + hour * _HOUR)
             local = clock.local(instant)

@@ -7,7 +7,7 @@ directory gives it a new word, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -223,6 +223,12 @@ def person_of_api_token(db: Connection, token_hash: str) -> Person | None:
 def person_by_email(db: Connection, email: str) -> Person | None:
     row = db.execute(select(t.people).where(t.people.c.email_key == email_key(email))).one_or_none()
     return _person(row) if row else None
+
+
+def cities_of(db: Connection, email_keys: Collection[str]) -> dict[str, str]:
+    """By their addresses as compared, the cities of those people whom the directory knows."""
+    known = select(t.people.c.email_key, t.people.c.city).where(t.people.c.email_key.in_(email_keys))
+    return {row.email_key: row.city for row in db.execute(known)} if email_keys else {}
 
 
 def add_person(db: Connection, name: str, email: str, city: str, language: str, role: str, now: datetime) -> int:

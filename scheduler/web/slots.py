@@ -47,7 +47,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class ClosedDay:
-    """A date without any slot; a mere weekend has no picture."""
+    """A date without any slot; a mere weekend has no picture, nor a day that the first city's clock skips."""
 
     date: date
     reasons: list[str]
@@ -195,9 +195,9 @@ def _closed(suggested: Suggestions) -> list[ClosedDay]:
 
 
 def _closed_day(suggested: Suggestions, day: date, entries: list[Excluded]) -> ClosedDay:
-    telling = any(entry.reason != "weekend" for entry in entries)
-    drawing = strips.drawing(core_strips.picture(suggested.search, day)) if telling else None
-    return ClosedDay(day, [_reason(entry) for entry in entries], drawing)
+    picture = core_strips.picture(suggested.search, day)
+    telling = picture.span[0] < picture.span[1] and any(entry.reason != "weekend" for entry in entries)
+    return ClosedDay(day, [_reason(entry) for entry in entries], strips.drawing(picture) if telling else None)
 
 
 def _reason(entry: Excluded) -> str:

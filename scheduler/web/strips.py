@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from scheduler import i18n
 from scheduler.core.slots import Slot
 from scheduler.core.spans import Span
-from scheduler.core.strips import Picture, Piece, Strip
+from scheduler.core.strips import MARKED, Picture, Piece, Strip
 from scheduler.web.clocks import LocalTime
 from scheduler.web.reader import directory, language, sentence
+
+LONG = 16 * 3600  # on a phone, a picture of more seconds has no room for the time at every mark
+NEAR = 0.05  # of the whole: a time so near to an end of the strip would stick out if it stood centred at its mark
+NARROW = 0.08  # of the whole: a piece with less has no room for words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,19 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A local time at its place. `kind`: `first` or `last` near an end; `between` where it may be left out."""
+
+    x: str
+    time: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     city: str
     boxes: list[Box]
-    marks: list[tuple[str, str]]  # place and local time
+    marks: list[Mark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +75,31 @@ def band(slot: Slot, picture: Picture, times: Sequence[LocalTime]) -> Band:
 
 
 def _row(strip: Strip, whole: Span) -> Row:
-    boxes = [Box(piece.kind, *_place(piece.span, whole), _text(piece)) for piece in strip.pieces]
-    marks = [(_place((at, at), whole)[0], i18n.clock(local)) for at, local in strip.marks]
+    boxes = [Box(piece.kind, *_place(piece.span, whole), _text(piece, whole)) for piece in strip.pieces]
+    marks = [_mark(at, local, whole) for at, local in strip.marks]
     return Row(directory().city_name(strip.city, language()), boxes, marks)
+
+
+def _mark(at: int, local: datetime, whole: Span) -> Mark:
+    place = _share(at - whole[0], whole)
+    kinds = ["first"] * (place < NEAR) + ["last"] * (place > 1 - NEAR)
+    if local.hour % (2 * MARKED) and whole[1] - whole[0] > LONG:
+        kinds.append("between")
+    return Mark(f"{place:.2%}", i18n.clock(local), " ".join(kinds))
 
 
 def _place(span: Span, whole: Span) -> tuple[str, str]:
     """Where it begins, and how much of the whole it is."""
-    length = whole[1] - whole[0]
-    return f"{100 * (span[0] - whole[0]) / length:.2f}%", f"{100 * (span[1] - span[0]) / length:.2f}%"
+    return f"{_share(span[0] - whole[0], whole):.2%}", f"{_share(span[1] - span[0], whole):.2%}"
 
 
-def _text(piece: Piece) -> str:
+def _share(length: int, whole: Span) -> float:
+    return length / (whole[1] - whole[0])
+
+
+def _text(piece: Piece, whole: Span) -> str:
+    if _share(piece.span[1] - piece.span[0], whole) < NARROW:
+        return ""
     if piece.reason == "weekend":
         return str(sentence("web.strips.weekend"))
     return piece.name.read_in(language()) if piece.name else ""

@@ -40,6 +40,32 @@ def test_stretch_hours_find_slots_between_seoul_and_new_york_at_a_price():
     assert told == [*evening_there, (7, 60, 60, 120), (8, 60, 60, 120), (20, 60, 60, 120), (21, 60, 60, 120)]
 
 
+def test_a_fourth_and_a_fifth_city_meet_the_three_by_day_at_prices_that_can_be_counted():
+    """Early and late hours from 06:00 to 22:00 in all; in winter, between the changes of clocks, and in summer."""
+    new_york = city("new-york", "America/New_York", weekdays((540, 720), (780, 1020)), weight=2)
+    berlin = city("berlin", "Europe/Berlin", weekdays((480, 720), (780, 1020)), weight=3)
+    assert not find([*THREE, new_york]).slots
+    open_long = [replace(town, stretch=weekdays((360, 1320))) for town in (*THREE, new_york, berlin)]
+    for towns in ([*open_long[:3], open_long[3]], [*open_long[:3], open_long[4]], open_long):
+        for day in (WEDNESDAY, date(2027, 3, 17), date(2027, 7, 7)):
+            found = find(towns, since=day, step_minutes=30).slots
+            assert found
+            for slot in found:
+                assert slot.costs == {town.slug: price(town, slot) for town in towns}
+                assert slot.cost == sum(slot.costs.values())
+
+
+def price(town, slot):
+    """Each minute by itself; none of them at night."""
+    outside = 0
+    for n in range((slot.end - slot.start) // MINUTE):
+        local = slot.local[town.slug] + n * MINUTE
+        minute = local.hour * 60 + local.minute
+        assert 6 <= local.hour < 22
+        outside += not any(start <= minute < end for start, end in town.hours[local.weekday()])
+    return outside * town.weight
+
+
 def test_a_price_is_the_minutes_outside_office_hours_times_the_citys_weight():
     dear = replace(SEOUL, weight=3)
     found = find([dear], minutes=90, step_minutes=30)
@@ -167,6 +193,20 @@ def test_the_last_hour_before_the_weekend_is_hinted_at_by_the_city_that_has_it()
     assert hints(find([GWANGJIN], closing_early, since=FRIDAY, step_minutes=60))[-1][0] == last
 
 
+def test_a_half_day_that_begins_in_the_lunch_leaves_the_hour_before_lunch_as_the_last():
+    """Konya closes at 13:00, but works only until 12:30."""
+    half = closed("eregli", FRIDAY, "half-day", 780)
+    found = find([EREGLI], half, since=FRIDAY, minutes=30, step_minutes=30)
+    last = [slot.local["eregli"].strftime("%H:%M") for slot in found.slots if slot.hints[0].code.startswith("last")]
+    assert last == ["11:30", "12:00"]
+
+
+def test_what_begins_after_the_office_closed_is_in_no_last_hour():
+    evening = replace(GWANGJIN, stretch=weekdays((1080, 1200)))
+    found = find([evening], since=FRIDAY, step_minutes=60)
+    assert {slot.local["gwangjin"].hour for slot in found.slots if slot.hints} == {17}
+
+
 def test_the_days_beside_a_day_off_and_a_half_day_are_hinted_at_with_its_name():
     feast = closed("eregli", date(2027, 2, 11), name="Tsagaan Sar")
     feast["eregli"] |= closed("eregli", date(2027, 2, 9), "half-day", 1020, "Eve")["eregli"]
@@ -210,6 +250,22 @@ def test_one_person_may_become_optional_but_no_room():
     assert optional == [("aylin", 11)]
     taken = find(attendees=[busy("eregli", all_day, key="hall", room=True)])
     assert [(c.kind, c.days, c.slots) for c in taken.compromises] == [("later", 7, 11)]
+
+
+def test_nobody_is_asked_to_begin_or_to_end_at_night():
+    """Half an hour is missing; a city that begins at 06:25 or ends at 21:35 would have to give it at night."""
+    for opens, closes, offered in (
+        (390, 510, [-30, 30]),
+        (385, 505, [30]),
+        (1175, 1295, [-30]),
+        (0, 120, []),
+        (1325, 1445, []),
+    ):
+        night = city("night", "Asia/Seoul", weekdays((opens, closes)))
+        found = find([night], minutes=150, step_minutes=5)
+        assert [c.minutes for c in found.compromises if c.kind == "hours"] == offered, opens
+    early = city("early", "Asia/Seoul", weekdays((600, 660)), stretch=weekdays((360, 480)))
+    assert [c.kind for c in find([early], minutes=150, step_minutes=5).compromises] == ["shorter"]
 
 
 def test_a_week_later_reaches_over_the_new_year_and_not_beyond_what_is_searched():

@@ -173,7 +173,8 @@ def test_compromises_are_what_a_search_with_that_one_change_finds():
             all_day = Attendee("all day", "elsewhere", busy=((whole - 86400, whole + 4 * 86400),))
             rest["attendees"].append(all_day)
         if number % 3 == 1:  # ten minutes are missing
-            towns, minutes = [replace(towns[0], hours=weekdays((540, 720), (780, 1080)), stretch=NO_HOURS)], 310
+            worked = chance.choice([[(540, 720), (780, 1080)], [(360, 540), (600, 900)], [(780, 960), (1020, 1320)]])
+            towns, minutes = [replace(towns[0], hours=weekdays(*worked), stretch=NO_HOURS)], 310
         case = towns, closures, since, minutes, rest
         found = asked(case, 1)
         if found.total:
@@ -216,12 +217,10 @@ def open_longer(town, more):
         return tuple((*own, *extra(own + stretch)) for own, stretch in zip(week, town.stretch, strict=True))
 
     def extra(day):
-        if day and more < 0:
-            first = min(start for start, _ in day)
-            yield max(0, first + more), first
-        if day and more > 0:
-            last = max(end for _, end in day)
-            yield last, last + more
+        opens, closes = min((start for start, _ in day), default=0), max((end for _, end in day), default=0)
+        start, end = (opens + more, opens) if more < 0 else (closes, closes + more)
+        if day and any(midnight + 360 <= start and end <= midnight + 1320 for midnight in (0, 1440)):
+            yield start, end
 
     seasons = tuple(replace(season, hours=longer(season.hours)) for season in town.seasons)
     return replace(town, hours=longer(town.hours), seasons=seasons)
