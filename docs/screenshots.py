@@ -50,8 +50,8 @@ def take(browser: Browser, base: str, link: str) -> None:
     page.locator("[name=language]").select_option("en")
     page.locator("form[action$='/settings/language'] button").click()
     propose(page, base)
-    page.locator("#when").screenshot(path=IMAGES / "slots.png")
     page.locator("input[type=radio][name=start]:not([value=typed])").nth(2).check()
+    page.locator("#when").screenshot(path=IMAGES / "slots.png")
     page.locator("main .actions button").click()
     page.wait_for_url(re.compile(r"/meetings/\d+"))
     meeting = page.url.split("?")[0]
