@@ -276,6 +276,18 @@ def config(house: House, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.only_on("sqlite")
+def test_a_folder_without_zones_is_a_fault_in_one_line(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lands.believing(tmp_path / "nowhere"):
+        assert main(["--config", str(config), "zones", "check"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "PYTZ_TZDATADIR" in err
+    assert str(tmp_path / "nowhere") in err
+
+
 LATER = datetime(2030, 2, 6, 6, tzinfo=UTC)  # the command line has the real clock
 
 
