@@ -73,17 +73,30 @@ def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | 
     cities = [directory.cities[slug] for slug in meeting.cities]
     meaning, instants = _meaning(meeting)
     before = _read(meeting.known)
-    shifts, closures = [], []
-    for city in cities:
-        was = before.get(city.slug)
-        if was is None:
-            continue
-        if was.wall != (now := _wall(meeting.start, city.zone)):
-            shifts.append(Shift(city.slug, was.wall, now))
-        if not was.closed and (closure := closed(city, meeting.start, meeting.end, public)):
-            closures.append((city.slug, closure))
-    found = Finding(meeting, meaning, instants, tuple(shifts), tuple(closures))
+    closures = [
+        (city.slug, closure)
+        for city in cities
+        if city.slug in before and not before[city.slug].closed
+        if (closure := closed(city, meeting.start, meeting.end, public))
+    ]
+    found = Finding(meeting, meaning, instants, _shifts(meeting, cities, before), tuple(closures))
     return found if found.is_of_time or found.closures else None
+
+
+def clocks_wait(meeting: Meeting, directory: Directory, now: datetime) -> bool:
+    """Whether it is to come and its clocks are no longer those that people were told, and nobody has decided yet."""
+    if meeting.status != "confirmed" or meeting.start <= now:
+        return False
+    cities = [directory.cities[slug] for slug in meeting.cities]
+    return _meaning(meeting)[0] != SAME or bool(_shifts(meeting, cities, _read(meeting.known)))
+
+
+def _shifts(meeting: Meeting, cities: Iterable[City], before: Mapping[str, Fact]) -> tuple[Shift, ...]:
+    return tuple(
+        Shift(city.slug, before[city.slug].wall, now)
+        for city in cities
+        if city.slug in before and before[city.slug].wall != (now := _wall(meeting.start, city.zone))
+    )
 
 
 def _meaning(meeting: Meeting) -> tuple[str, tuple[datetime, ...]]:
