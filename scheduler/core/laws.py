@@ -62,10 +62,31 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """The same for the same change, so that nobody is told twice."""
+        """Two marks in one, of the clocks and of the closed days: they are decided one by one. Each is the same for the
+        same change, so that nobody is told twice."""
+        clocks = (self.meeting.wall, self.meeting.zone, self.meaning, self.instants, self.shifts)
         days = [(slug, closure.day, closure.start) for slug, closure in self.closures]
-        found = (self.meeting.wall, self.meeting.zone, self.meaning, self.instants, self.shifts, days)
-        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+        return (_mark(clocks) if self.is_of_time else _NO_MARK) + (_mark(days) if days else _NO_MARK)
+
+    def is_news(self, told: str) -> bool:
+        """Whether there is more to it than the mark `told` says was told."""
+        return any(now not in (_NO_MARK, then) for now, then in zip(_halves(self.mark), _halves(told), strict=True))
+
+    def still_told(self, told: str) -> str:
+        """What is left of the mark `told`; empty: nothing."""
+        left = [then if now == then else _NO_MARK for now, then in zip(_halves(self.mark), _halves(told), strict=True)]
+        return "".join(left) if left != [_NO_MARK, _NO_MARK] else ""
+
+
+_NO_MARK = "-" * 8
+
+
+def _mark(change: object) -> str:
+    return hashlib.sha256(repr(change).encode()).hexdigest()[: len(_NO_MARK)]
+
+
+def _halves(mark: str) -> tuple[str, str]:
+    return mark[: len(_NO_MARK)], mark[len(_NO_MARK) :]
 
 
 def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | None:
