@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from scheduler import tokens
 from scheduler.config import Settings
+from scheduler.core import zones
 from scheduler.core.cities import Directory
 from scheduler.core.errors import NotReady
 from scheduler.core.meeting import Invitation, Invitee
@@ -33,8 +34,9 @@ class Desk:
 
     @classmethod
     def open(cls, settings: Settings) -> Desk:
-        """Raises NotReady without a database of this version, tokens.WeakKey without a good key, and PermissionError
-        when others can read the database."""
+        """Raises NotReady without a database of this version or without zones, tokens.WeakKey without a good key, and
+        PermissionError when others can read the database."""
+        zones.must_be_there()
         key, *older = tokens.read_keys(settings.server.secret_key_file)
         store = Store(settings.database.url)
         if not store.is_current():

@@ -7,6 +7,7 @@ That a city is closed by then is acknowledged, or the meeting is moved or cancel
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from itertools import groupby
 from scheduler import booking, public_holidays, rights
 from scheduler.core import decisions, laws, zones
 from scheduler.core.cities import City, Directory, Person
-from scheduler.core.errors import Fault, Invalid, SchedulerError
+from scheduler.core.errors import Fault, Invalid, RoomTaken, SchedulerError
 from scheduler.core.laws import Finding, PublicOf
 from scheduler.core.meeting import Decision, Meeting
 from scheduler.db import directory as cities
-from scheduler.db import law_notices, meetings, outbox
+from scheduler.db import editions, law_notices, meetings, outbox
 from scheduler.db.engine import Connection
 from scheduler.db.outbox import Entry
 from scheduler.desk import Desk
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 WALL, INSTANT, CLOSED = "wall", "instant", "closed"  # what is kept: the hour, the moment, the day although it is closed
 _PAGE = 500  # meetings looked at together
+_LOOKED = "laws"
 PUBLIC: PublicOf = public_holidays.of_year
 
 
@@ -87,36 +89,60 @@ class Outcome:
 
 
 def approve_all(desk: Desk, actor: Person | None, keep: str, public: PublicOf = PUBLIC) -> Outcome:
-    """As `approve`, of every meeting of theirs that it fits. What cannot be done to one keeps no other from it."""
+    """As `approve`, of every meeting of theirs that it fits. What cannot be done to one keeps no other from it.
+
+    Meetings that follow each other in a room make way for one another, so those whose room was taken are tried again
+    as long as that moves any.
+    """
     _must_be_known(keep)
-    done, left = [], []
-    for found in findings(desk, actor, public):
-        if not _fits(found, keep):
-            continue
-        try:
-            approve(desk, actor, found.meeting.id, keep, public)
-            done.append(found.meeting.id)
-        except SchedulerError as error:
-            left.append((found.meeting.id, error))
-    return Outcome(tuple(done), tuple(left))
+    waiting = [found.meeting.id for found in findings(desk, actor, public) if _fits(found, keep)]
+    done: list[int] = []
+    left: dict[int, SchedulerError] = {}
+    moving = True
+    while moving:
+        moving = False
+        for meeting_id in waiting:
+            left.pop(meeting_id, None)
+            try:
+                if approve(desk, actor, meeting_id, keep, public):
+                    done.append(meeting_id)
+                    moving = True
+            except SchedulerError as error:
+                left[meeting_id] = error
+        waiting = [meeting_id for meeting_id, error in left.items() if isinstance(error, RoomTaken)]
+    return Outcome(tuple(done), tuple(sorted(left.items())))
 
 
-def approve(desk: Desk, actor: Person | None, meeting_id: int, keep: str, public: PublicOf = PUBLIC) -> Meeting:
+def approve(desk: Desk, actor: Person | None, meeting_id: int, keep: str, public: PublicOf = PUBLIC) -> Meeting | None:
     """The meeting with its wall time or its instant kept and everybody told, or (CLOSED) kept on the closed day.
 
-    Where nothing is to be decided any more, nothing happens. Raises NotFound, Forbidden, RoomTaken, Conflict, and
-    Invalid with the choices when its wall time no longer exists or exists twice.
+    None, and nothing happens, where that is not to be decided, or not any more. Raises NotFound, Forbidden, RoomTaken,
+    Conflict, and Invalid with the choices when its wall time no longer exists or exists twice.
     """
     _must_be_known(keep)
 
-    def step() -> Meeting:
+    def step() -> Meeting | None:
         before = booking.load_to_edit(desk, actor, meeting_id, None)
         decision = _decided(desk, before, keep, public)
         if decision is None:
-            return before.meeting
-        return save(desk, before, decision, lambda db: booking.count_mails(db, desk, actor, decision))
+            return None
+        still_told = _still_told(desk, decision.meeting, before.directory, public)
+
+        def also(db: Connection) -> None:
+            booking.count_mails(db, desk, actor, decision)
+            law_notices.note(db, {meeting_id: still_told}, {meeting_id: ""})
+
+        return save(desk, before, decision, also)
 
     return retrying(step)
+
+
+def _still_told(desk: Desk, after: Meeting, directory: Directory, public: PublicOf) -> str:
+    """The mark of what the decision leaves open, if its coordinator has heard of that."""
+    left = laws.find(after, directory, public)
+    with desk.store.read() as db:
+        told = law_notices.mark(db, after.id)
+    return left.still_told(told) if left else ""
 
 
 def _must_be_known(keep: str) -> None:
@@ -135,7 +161,7 @@ def _decided(desk: Desk, before: Loaded, keep: str, public: PublicOf) -> Decisio
         return None
     start, wall = meeting.start, meeting.wall
     if keep == WALL and found.meaning != laws.SAME:
-        start = zones.to_instant(wall, meeting.zone)
+        start = _moment_of_wall(found)
         if start <= desk.now():
             raise Invalid(Fault("/wall", "in-the-past"))
     elif keep == INSTANT:
@@ -146,20 +172,61 @@ def _decided(desk: Desk, before: Loaded, keep: str, public: PublicOf) -> Decisio
     return decisions.under_new_law(meeting, start, wall, laws.knowing_clocks(meeting.known, now), now=desk.now())
 
 
+def _moment_of_wall(found: Finding) -> datetime:
+    """What the wall time is by the rules of now; which of several moments it should be is never guessed."""
+    meeting = found.meeting
+    if found.meaning != laws.MOVED:
+        values = {"wall": meeting.wall.isoformat(" ", "minutes"), "zone": meeting.zone}
+        raise Invalid(Fault("/wall", "wall-not-kept", values), choices=found.instants)
+    return found.instants[0]
+
+
 # --- word to the coordinators
+
+
+def watch_today(desk: Desk, public: PublicOf = PUBLIC) -> int:
+    """As `watch`, unless that was done today with the same data: for whoever is started every few minutes."""
+    with desk.store.read() as db:
+        if editions.of(db, _LOOKED) == _look(desk):
+            return 0
+    return watch(desk, public)
 
 
 def watch(desk: Desk, public: PublicOf = PUBLIC) -> int:
     """Tells each coordinator once of what was found about their meetings; says how many mails that makes."""
+    look = _look(desk)
     found = {finding.meeting.id: finding for finding in check(desk, public)}
     with desk.store.read() as db:
         told = law_notices.marks(db)
         directory = cities.load(db)
-        news = [f for f in found.values() if told.get(f.meeting.id) != f.mark]
+        news = [f for f in found.values() if f.is_news(told.get(f.meeting.id, ""))]
         owners = {f.meeting.owner_id: cities.person(db, f.meeting.owner_id) for f in news}
-    if over := [meeting_id for meeting_id in told if meeting_id not in found]:
+    mails = _tell_all(desk, directory, owners, news, told)
+    newly = {f.meeting.id for f in news}
+    _forget(desk, {n: mark for n, mark in told.items() if n not in newly}, found)
+    with desk.store.write() as db:
+        editions.put(db, _LOOKED, look)
+    return mails
+
+
+def _look(desk: Desk) -> str:
+    """A word for a look at the data of now on the day of now."""
+    seen = (desk.now().date(), zones.tz_version(), public_holidays.data_version())
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+
+
+def _forget(desk: Desk, told: Mapping[int, str], found: Mapping[int, Finding]) -> None:
+    """Of what is over it is forgotten that it was told, so that it is told should it come again."""
+    left = {n: found[n].still_told(mark) if n in found else "" for n, mark in told.items()}
+    less = {n: mark for n, mark in left.items() if mark != told[n]}
+    if less:
         with desk.store.write() as db:
-            law_notices.forget(db, over)
+            law_notices.note(db, less, {n: told[n] for n in less})
+
+
+def _tell_all(
+    desk: Desk, directory: Directory, owners: Mapping[int, Person | None], news: list[Finding], told: Mapping[int, str]
+) -> int:
     mine = sorted(news, key=lambda f: f.meeting.owner_id)
     return sum(
         _tell(desk, directory, owner, list(group), told)

@@ -6,6 +6,9 @@ is read again, and if anybody changed it in between nothing is written and the w
 A mail tells a person what is new to them, which is not always what is new. A newer mail supersedes older ones that
 have not left yet, so each message is told against the last mail that perhaps reached its receiver: whoever never got
 one is invited, whoever missed a move hears of it with the next change, and the removed hear nothing that is new.
+
+After a change of law a mail would tell the clocks of now, which nobody has approved. Until somebody has, only
+cancellations go out, with the clocks that people know, and the copy of the coordinator, who is to decide.
 """
 
 from __future__ import annotations
@@ -66,10 +69,15 @@ def retrying(step: Callable[[], Result]) -> Result:
 
 
 def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = None) -> Meeting:
-    """Saves the changed meeting and its mail, and whatever `also` writes, or nothing. Raises Overtaken."""
+    """Saves the changed meeting and its mail, and whatever `also` writes, or nothing.
+
+    Raises Overtaken, and Conflict when the mail would tell of a change of law that nobody has decided about.
+    """
+    now = desk.now()
+    if _tells_clocks(decision) and laws.clocks_wait(decision.meeting, before.directory, now):
+        raise Conflict("law-undecided")
     entries = _render(desk, before, decision)
     shown = calendar.change(desk, before.directory, decision.meeting, before.meeting)
-    now = desk.now()
     with desk.store.write() as db, meetings.taking(decision.meeting.room):
         if decision.messages and outbox.left(db, before.meeting.id) != before.left:
             raise meetings.Overtaken  # a mail left in between: they know more than was thought
@@ -79,6 +87,10 @@ def save(desk: Desk, before: Loaded, decision: Decision, also: Also | None = Non
             also(db)
         calendar.save(db, shown, now)
     return decision.meeting
+
+
+def _tells_clocks(decision: Decision) -> bool:
+    return any(m.method == "REQUEST" and not m.invitation.is_chair for m in decision.messages)
 
 
 def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Connection, Meeting], None]) -> Meeting:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from scheduler import tokens
-from scheduler.core import decisions
+from scheduler.core import decisions, laws
 from scheduler.core.errors import SchedulerError
 from scheduler.core.itip import CLOCK_TOLERANCE, Answer, InboundCalendar, InboundEvent
-from scheduler.core.judging import Judgement, Origin, judge, respondent, single_event
+from scheduler.core.judging import Judgement, Origin, judge, respondent, single_event, waiting_for_the_law
 from scheduler.core.meeting import Decision, Invitation, Meeting, Notice
 from scheduler.db import inbox, meetings, outbox
 from scheduler.db.engine import Connection
@@ -227,6 +227,8 @@ def _judge_event(
         judgement = replace(judgement, send_again=False)  # nothing automatic is ever answered (RFC 3834 2)
     if before is None:
         return _close(desk, inbox_id, None, judgement)
+    if judgement.send_again and laws.clocks_wait(before.meeting, before.directory, desk.now()):
+        judgement = waiting_for_the_law(judgement)
     return _apply(desk, inbox_id, before, judgement, answers)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import waitress
 
-from scheduler import access, admin, config, installation, laws, logs
+from scheduler import access, admin, config, installation, logs
 from scheduler.desk import Desk
 from scheduler.web import create_app
 from scheduler.worker import Worker
@@ -53,7 +53,6 @@ def work(given: argparse.Namespace) -> int:
     desk = installation.open_desk(given)
     worker = Worker(desk, stop)
     if given.once:
-        laws.watch(desk)
         return 0 if worker.once() else 1
     worker.run()
     return 0

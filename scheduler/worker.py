@@ -14,6 +14,7 @@ import logging
 import random
 import secrets
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -79,6 +80,7 @@ class Worker:
     def once(self) -> bool:
         """Takes mail in, does all that is due, and reads calendars; False when a mail server is not to be had."""
         came_in = Poller(self.desk, self.stop).once()
+        self._look_for_laws(laws.watch_today)
         went_out = self._send_due()
         self._refresher().once()
         return went_out and came_in
@@ -150,12 +152,16 @@ class Worker:
         now = self.desk.now()
         if self._laws_checked and abs(now - self._laws_checked) < LAWS_PAUSE:
             return
-        self._laws_checked = now
+        well = self._look_for_laws(laws.watch)
+        self._laws_checked = now if well else now - LAWS_PAUSE + LAWS_AGAIN
+
+    def _look_for_laws(self, look: Callable[[Desk], int]) -> bool:
         try:
-            laws.watch(self.desk)
+            look(self.desk)
         except Exception:  # mail must not wait for it
             log.exception("worker: changes of law could not be looked for")
-            self._laws_checked = now - LAWS_PAUSE + LAWS_AGAIN
+            return False
+        return True
 
     def _write_ledger(self) -> None:
         """What the meetings that are over cost the cities, a few at a time."""

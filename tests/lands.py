@@ -65,11 +65,14 @@ def believing(path: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTZ_TZDATADIR", str(path))
         _forget()
-        yield
-    _forget()
+        try:
+            yield
+        finally:
+            patch.undo()
+            _forget()
 
 
 def _forget() -> None:
     pytz._tzinfo_cache.clear()  # type: ignore[attr-defined]
-    for kept in (zones._zone, zones.to_instant, zones.to_local, timezones._written, facts._clock):
+    for kept in (zones.tz_version, zones._zone, zones.to_instant, zones.to_local, timezones._written, facts._clock):
         kept.cache_clear()

@@ -8,23 +8,27 @@ import secrets
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scheduler import booking, laws
+from scheduler import booking, laws, reviews
 from scheduler.cli import main
 from scheduler.core import laws as core
 from scheduler.core.cities import Closure
-from scheduler.core.errors import Forbidden, Invalid, NotFound
+from scheduler.core.errors import Conflict, Forbidden, Invalid, NotFound
+from scheduler.core.meeting import Meeting
 from scheduler.core.words import LANGUAGES, Wording
 from scheduler.db import tables as t
 from scheduler.mail import compose
 from scheduler.worker import Worker
 from tests import databases, lands
-from tests.house import AYLIN, BAT, KIM, START, House, calendar_of, parsed
+from tests.house import AYLIN, BAT, JOHN, KIM, START, House, calendar_of, parsed
 from tests.mail import samples
 
 MINE = "international@gwangjin.example"
@@ -78,11 +82,12 @@ def test_the_wall_time_is_kept_when_that_is_approved_and_not_before(house: House
         with pytest.raises(Invalid):
             laws.approve(desk, house.person(), meeting.id, "neither")
         after = laws.approve(desk, house.person(), meeting.id, laws.WALL)
+        assert after
         assert after == house.meeting(meeting.id)
         assert (after.wall, after.start, after.sequence) == (booked.wall, START - timedelta(hours=1), 1)
         assert {i.status for i in after.people} == {"waiting"}
         assert laws.check(desk) == []
-        assert laws.approve(desk, house.person(), meeting.id, laws.WALL) == after  # again: nothing
+        assert laws.approve(desk, house.person(), meeting.id, laws.WALL) is None  # again: nothing
         news = house.outbox(sequence=1)
         assert {row.recipient for row in news} == {p.email for p in (BAT, AYLIN, KIM)} | {MINE}
         assert {row.kind for row in news} == {"moved"}
@@ -102,6 +107,7 @@ def test_the_instant_is_kept_and_everybody_hears_what_their_clock_shows(house: H
     answered(house, meeting)
     with lands.believing(summer):
         after = laws.approve(desk, house.person(), meeting.id, laws.INSTANT)
+        assert after
         assert (after.wall.hour, after.start, after.sequence) == (16, START, 1)
         assert {i.status for i in after.people} == {"waiting"}
         assert laws.check(desk) == []
@@ -116,8 +122,7 @@ def test_a_partner_whose_clock_alone_changed_hears_of_it(house: House, winter: P
     desk, meeting = house.desk, house.book()
     answered(house, meeting)
     with lands.believing(winter):
-        booking.edit(desk, house.person(), meeting.id, lambda draft: replace(draft, title=Wording.of("Water")))
-        (found,) = laws.check(desk)  # an edit of something else decides nothing
+        (found,) = laws.check(desk)
         assert (found.meaning, [s.city for s in found.shifts]) == ("same", ["eregli"])
         outcome = laws.approve_all(desk, house.person(), laws.WALL)
         assert (outcome.done, outcome.left) == ((meeting.id,), ())
@@ -148,30 +153,85 @@ def test_all_are_decided_at_once_but_for_those_that_cannot_be(house: House, summ
         assert laws.approve_all(desk, None, laws.INSTANT).done == (taken.id,)
 
 
+def test_meetings_that_follow_each_other_in_a_room_make_way(house: House, tmp_path: Path) -> None:
+    desk, room = house.desk, {"room": "gwangjin-video", "cities": ("gwangjin",), "people": (KIM,)}
+    chain = [house.book(**room, start=START + timedelta(hours=n)).id for n in range(3)]
+    with lands.believing(lands.folder(tmp_path, {"Asia/Seoul": lands.fixed(8, "KST")})):  # all are an hour later
+        outcome = laws.approve_all(desk, house.person(), laws.WALL)
+    assert (sorted(outcome.done), outcome.left) == (sorted(chain), ())
+
+
+def test_nothing_is_told_of_a_change_that_nobody_decided_about(house: House, summer: Path) -> None:
+    """Whatever else is done to the meeting, its people get no mail with the new clocks; cancellations do go out."""
+    desk, meeting, kim = house.desk, house.book(), house.person()
+    answered(house, meeting)
+    house.send_all()
+    refresh = house.reply(meeting, AYLIN, "ACCEPTED", edit=((b"METHOD:REPLY", b"METHOD:REFRESH"),))
+    stranger = house.reply(meeting, AYLIN, "ACCEPTED", edit=((AYLIN.email.encode(), b"mayor@eregli.example"),))
+    house.receive(stranger)
+    before, sent = house.meeting(meeting.id), len(house.outbox())
+    with lands.believing(summer):
+        changes: list[dict[str, Any]] = [
+            {"title": Wording.of("Water")},
+            {"duration_minutes": 90},
+            {"video_url": "https://video.example.org/room/2"},
+            {"people": (BAT, AYLIN, KIM, JOHN)},
+            {"start": START, "wall": None, "title": Wording.of("Water")},  # no other moment
+        ]
+        refused = [partial(_edit, house, meeting, **change) for change in changes]
+        refused += [partial(booking.resend, desk, kim, meeting.id, house.invitation(meeting, AYLIN).id)]
+        refused += [partial(reviews.decide, desk, kim, reviews.reviews(desk, kim)[0].id, "invite")]
+        for act in refused:
+            with pytest.raises(Conflict) as error:
+                act()
+            assert error.value.key == "law-undecided"
+        _edit(house, meeting, objective="")
+        assert house.receive(refresh.replace(b"method=REPLY", b"method=REFRESH")).outcome == "human-review"
+        assert [house.meeting(meeting.id), len(house.outbox())] == [before, sent + 1]
+        assert house.outbox()[-1].kind == "notice-review"
+        assert house.receive(house.reply(meeting, KIM, "DECLINED")).outcome == "declined"
+        _edit(house, meeting, people=(BAT, KIM))
+        (farewell,) = house.outbox(recipient=AYLIN.email, kind="removed")
+        assert "09:00–10:00" in text_of(farewell)  # as they know it
+        _edit(house, meeting, start=START + timedelta(days=1), wall=None)  # that is a decision
+        assert laws.check(desk) == []
+        assert house.outbox()[-1].kind == "moved"
+        _edit(house, meeting, title=Wording.of("Water"))
+    booking.cancel(desk, kim, meeting.id)
+    assert house.outbox()[-1].kind == "cancelled"
+
+
+def _edit(house: House, meeting: Meeting, **change: Any) -> None:
+    house.clock.forward(seconds=1)
+    booking.edit(house.desk, house.person(), meeting.id, lambda draft: replace(draft, **change))
+
+
 def test_two_decisions_at_once_are_one(house: House, summer: Path) -> None:
     desk, meeting = house.desk, house.book()
     with lands.believing(summer):
         ways = [laws.WALL, laws.INSTANT, laws.WALL]
-        threads = [threading.Thread(target=laws.approve, args=(desk, house.person(), meeting.id, k)) for k in ways]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(3) as at_once:
+            done = list(at_once.map(lambda keep: laws.approve(desk, house.person(), meeting.id, keep), ways))
+        assert len([meeting for meeting in done if meeting]) == 1  # the others hear that they came too late
         assert house.meeting(meeting.id).sequence == 1
         assert len(house.outbox(sequence=1)) == 4
 
 
 def test_a_newly_declared_holiday_is_acknowledged_without_a_word_to_anybody(house: House) -> None:
     desk, meeting = house.desk, house.book()
-    before = databases.fingerprint(desk.store, without=("meetings",))
     (found,) = laws.check(desk, declared)
     assert [(slug, closure.name.read_in("en")) for slug, closure in found.closures] == [("eregli", "Day of Mourning")]
     assert not found.is_of_time
-    assert laws.approve(desk, None, meeting.id, laws.WALL, declared).sequence == 0  # that is no answer to it
+    assert laws.approve(desk, None, meeting.id, laws.WALL, declared) is None  # that is no answer to it
+    assert laws.approve_all(desk, None, laws.INSTANT, declared) == laws.Outcome(())
+    booking.edit(desk, house.person(), meeting.id, lambda d: replace(d, duration_minutes=90))  # nor is that
+    booking.edit(desk, house.person(), meeting.id, lambda d: replace(d, duration_minutes=60))
     assert len(laws.check(desk, declared)) == 1
+    before = databases.fingerprint(desk.store, without=("meetings",))
     kept = laws.approve(desk, house.person(), meeting.id, laws.CLOSED, declared)
+    assert kept
     assert laws.check(desk, declared) == []
-    assert (kept.sequence, kept.version) == (0, 1)
+    assert (kept.sequence, kept.version) == (2, 3)
     assert databases.fingerprint(desk.store, without=("meetings",)) == before
 
 
@@ -199,7 +259,7 @@ def test_each_coordinator_hears_once_of_what_was_found(
     house.book(start=START + timedelta(days=1))
     assert laws.watch(desk) == 0
     with lands.believing(summer):
-        Worker(desk, threading.Event())._check_laws()
+        assert once(house)
         assert laws.watch(desk) == 0
         (word,) = house.outbox(kind="notice-law")
         assert (word.recipient, word.envelope_from) == (MINE, "")
@@ -215,6 +275,40 @@ def test_each_coordinator_hears_once_of_what_was_found(
     assert laws.watch(desk) == 1  # Seoul has its hour back: what was approved is to be decided again
     assert len(house.outbox(kind="notice-law")) == 2
     assert {row.id: bool(row.law_notice) for row in _meetings(house)} == {n: n == meeting.id for n in marks}
+
+
+def test_each_part_of_what_was_found_is_told_once(house: House, summer: Path) -> None:
+    desk, meeting = house.desk, house.book()
+    with lands.believing(summer):
+        assert [laws.watch(desk), laws.watch(desk, declared), laws.watch(desk, declared)] == [1, 1, 0]
+        laws.approve(desk, None, meeting.id, laws.WALL, declared)
+        assert len(laws.check(desk, declared)) == 1
+        assert laws.watch(desk, declared) == 0  # of the closed day that is left they know
+        assert laws.watch(desk) == 0
+        assert laws.watch(desk, declared) == 1  # it was opened again, and closed again
+
+
+def test_a_worker_that_is_started_again_and_again_looks_once_a_day_and_at_new_data(
+    house: House, summer: Path, winter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, watch = [], laws.watch
+    monkeypatch.setattr(laws, "watch", lambda desk, public: looks.append(desk.now()) or watch(desk, public))
+    house.book()
+    for hours, seen in ((0, 1), (22, 1), (1, 2), (0, 2)):
+        house.clock.forward(hours=hours)
+        assert once(house)
+        assert len(looks) == seen
+    with lands.believing(winter):
+        assert once(house)
+        assert once(house)
+        assert len(house.outbox(kind="notice-law")) == 1
+    assert len(looks) == 3
+    monkeypatch.setattr(laws, "watch_today", lambda desk: 1 / 0)
+    assert once(house)  # mail does not wait for it
+
+
+def once(house: House) -> bool:
+    return Worker(house.desk, threading.Event()).once()
 
 
 def _meetings(house: House) -> list:
@@ -276,6 +370,18 @@ def config(house: House, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.only_on("sqlite")
+def test_a_folder_without_zones_is_a_fault_in_one_line(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lands.believing(tmp_path / "nowhere"):
+        assert main(["--config", str(config), "zones", "check"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "PYTZ_TZDATADIR" in err
+    assert str(tmp_path / "nowhere") in err
+
+
 LATER = datetime(2030, 2, 6, 6, tzinfo=UTC)  # the command line has the real clock
 
 
@@ -325,6 +431,7 @@ def test_the_command_line_tells_what_it_found_and_what_it_could_not_do(
         assert (status, f"wall: {meeting.id}\n" in out) == (1, True)
         assert err.count("\n") == 1
         assert err.startswith(f"scheduler: meeting {vanishes.id}: /wall: ")
+        assert "Please keep the moment, or choose another time" in err
         assert run("zones", "check", "--apply", "instant")[0] == 0
         assert run("zones", "check") == (0, "", "")
     with house.desk.store.write() as db:

@@ -76,7 +76,7 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee,
     placed = _place(checked.draft) != _place(draft_of(meeting))
     worded = _words(checked.draft) != _words(draft_of(meeting))
     after = replace(meeting, **_drafted(checked, now), known=checked.known)
-    if not moved:
+    if checked.start == meeting.start:
         after = replace(after, tz_version=meeting.tz_version, known=_still_known(meeting, checked))
     if moved or placed:
         after = replace(after, sequence=meeting.sequence + 1)
@@ -90,7 +90,7 @@ def revise(meeting: Meeting, checked: Checked, *, now: datetime, chair: Invitee,
 
 
 def _still_known(meeting: Meeting, checked: Checked) -> str:
-    """What is known of a meeting whose time stays; a change of law that nobody decided about is not forgotten."""
+    """What is known of a meeting whose start stays; a change of law that nobody decided about is not forgotten."""
     if checked.draft.cities == meeting.cities or not checked.known:
         return meeting.known
     return laws.with_cities(meeting.known, checked.known)

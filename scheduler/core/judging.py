@@ -9,7 +9,7 @@ vouches for it. What cannot be decided goes to a person, and a mail never moves 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from scheduler.core.itip import (
@@ -183,6 +183,16 @@ def _refresh(meeting: Meeting, origin: Origin) -> Judgement:
     if not holder.is_active:
         return Judgement("rejected-not-invited", "no longer invited", holder, send_again=True)
     return Judgement("refresh-sent", "", holder, send_again=True)
+
+
+def waiting_for_the_law(judgement: Judgement) -> Judgement:
+    """The judgement while a change of law about the meeting is undecided: its present state must not be told yet, and
+    whoever asked for it is for a person. The removed are told as ever that they are."""
+    if judgement.invitation and not judgement.invitation.is_active:
+        return judgement
+    if judgement.outcome == "refresh-sent":
+        return Judgement("human-review", "a change of law is undecided", judgement.invitation)
+    return replace(judgement, send_again=False)
 
 
 def _reply(

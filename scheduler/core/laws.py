@@ -62,10 +62,31 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """The same for the same change, so that nobody is told twice."""
+        """Two marks in one, of the clocks and of the closed days: they are decided one by one. Each is the same for the
+        same change, so that nobody is told twice."""
+        clocks = (self.meeting.wall, self.meeting.zone, self.meaning, self.instants, self.shifts)
         days = [(slug, closure.day, closure.start) for slug, closure in self.closures]
-        found = (self.meeting.wall, self.meeting.zone, self.meaning, self.instants, self.shifts, days)
-        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+        return (_mark(clocks) if self.is_of_time else _NO_MARK) + (_mark(days) if days else _NO_MARK)
+
+    def is_news(self, told: str) -> bool:
+        """Whether there is more to it than the mark `told` says was told."""
+        return any(now not in (_NO_MARK, then) for now, then in zip(_halves(self.mark), _halves(told), strict=True))
+
+    def still_told(self, told: str) -> str:
+        """What is left of the mark `told`; empty: nothing."""
+        left = [then if now == then else _NO_MARK for now, then in zip(_halves(self.mark), _halves(told), strict=True)]
+        return "".join(left) if left != [_NO_MARK, _NO_MARK] else ""
+
+
+_NO_MARK = "-" * 8
+
+
+def _mark(change: object) -> str:
+    return hashlib.sha256(repr(change).encode()).hexdigest()[: len(_NO_MARK)]
+
+
+def _halves(mark: str) -> tuple[str, str]:
+    return mark[: len(_NO_MARK)], mark[len(_NO_MARK) :]
 
 
 def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | None:
@@ -73,17 +94,30 @@ def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | 
     cities = [directory.cities[slug] for slug in meeting.cities]
     meaning, instants = _meaning(meeting)
     before = _read(meeting.known)
-    shifts, closures = [], []
-    for city in cities:
-        was = before.get(city.slug)
-        if was is None:
-            continue
-        if was.wall != (now := _wall(meeting.start, city.zone)):
-            shifts.append(Shift(city.slug, was.wall, now))
-        if not was.closed and (closure := closed(city, meeting.start, meeting.end, public)):
-            closures.append((city.slug, closure))
-    found = Finding(meeting, meaning, instants, tuple(shifts), tuple(closures))
+    closures = [
+        (city.slug, closure)
+        for city in cities
+        if city.slug in before and not before[city.slug].closed
+        if (closure := closed(city, meeting.start, meeting.end, public))
+    ]
+    found = Finding(meeting, meaning, instants, _shifts(meeting, cities, before), tuple(closures))
     return found if found.is_of_time or found.closures else None
+
+
+def clocks_wait(meeting: Meeting, directory: Directory, now: datetime) -> bool:
+    """Whether it is to come and its clocks are no longer those that people were told, and nobody has decided yet."""
+    if meeting.status != "confirmed" or meeting.start <= now:
+        return False
+    cities = [directory.cities[slug] for slug in meeting.cities]
+    return _meaning(meeting)[0] != SAME or bool(_shifts(meeting, cities, _read(meeting.known)))
+
+
+def _shifts(meeting: Meeting, cities: Iterable[City], before: Mapping[str, Fact]) -> tuple[Shift, ...]:
+    return tuple(
+        Shift(city.slug, before[city.slug].wall, now)
+        for city in cities
+        if city.slug in before and before[city.slug].wall != (now := _wall(meeting.start, city.zone))
+    )
 
 
 def _meaning(meeting: Meeting) -> tuple[str, tuple[datetime, ...]]:

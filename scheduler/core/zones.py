@@ -7,22 +7,56 @@ name of an IANA zone. Local times that leave this module are aware with a plain 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import PurePath
 
 import pytz
 from pytz.tzinfo import BaseTzInfo, DstTzInfo
 
-from scheduler.core.errors import Fault, Invalid
+from scheduler.core.errors import Fault, Invalid, NotReady
 
 # pytz knows no rules after 2037 and nobody plans further; the bound keeps both facts out of the rest.
 HORIZON = timedelta(days=5 * 366)
+_OWN = PurePath(pytz.__file__).parent / "zoneinfo"
+_VERSION = re.compile(r"\b\d{4}[a-z]{1,2}\b")
+_VERSION_LENGTH = 16  # as much as is stored with a meeting
 
 
+@cache
 def tz_version() -> str:
-    """Version of the tz database in use, such as `2026a`."""
-    return str(pytz.OLSON_VERSION)  # type: ignore[attr-defined]
+    """Version of the tz database in use, such as `2026a`; of another folder than pytz's own, what stands in it, and
+    if that is nothing, the folder's name."""
+    folder = _folder()
+    if folder == _OWN:
+        return str(pytz.OLSON_VERSION)  # type: ignore[attr-defined]
+    told = (_VERSION.search(_first_line(name)) for name in ("+VERSION", "version", "tzdata.zi"))
+    return next((found[0] for found in told if found), folder.name[:_VERSION_LENGTH])
+
+
+def must_be_there() -> None:
+    """Raises NotReady when there are no zones, because PYTZ_TZDATADIR names a folder that holds none."""
+    try:
+        _folder()
+    except OSError as error:
+        raise NotReady("no-zones", folder=str(PurePath(error.filename).parent)) from None
+
+
+def _folder() -> PurePath:
+    """The folder of compiled zones that is believed."""
+    with pytz.open_resource("UTC") as file:  # type: ignore[attr-defined]
+        return PurePath(file.name).parent
+
+
+def _first_line(name: str) -> str:
+    """Of a file in that folder; empty when there is none."""
+    try:
+        with pytz.open_resource(name) as file:  # type: ignore[attr-defined]
+            return str(file.readline(200), "ascii", "replace")
+    except OSError:
+        return ""
 
 
 def is_zone(name: str) -> bool:

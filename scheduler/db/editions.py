@@ -2,21 +2,35 @@
 
 A process keeps what it has read under that word; whoever changes the directory gives it a new one, in the same
 transaction. Random, not counted: a transaction that is rolled back must not leave its number to another one.
+
+Beside it stand words of other things of which all processes need to know whether they have changed.
 """
 
 from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from scheduler.db import tables as t
 
+_PUT = text(
+    'INSERT INTO editions ("of", edition) VALUES (:of, :edition) '
+    'ON CONFLICT ("of") DO UPDATE SET edition = excluded.edition'
+)
 _EDITION = select(t.editions.c.edition).where(t.editions.c.of == "directory")
 
 
 def present(db: Connection) -> str:
     return str(db.scalar(_EDITION))
+
+
+def of(db: Connection, name: str) -> str | None:
+    return db.scalar(select(t.editions.c.edition).where(t.editions.c.of == name))
+
+
+def put(db: Connection, name: str, edition: str) -> None:
+    db.execute(_PUT, {"of": name, "edition": edition})
 
 
 def renew(db: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
@@ -23,6 +23,10 @@ def marks(db: Connection) -> dict[int, str]:
     return {row.id: row.law_notice for row in found}
 
 
+def mark(db: Connection, meeting_id: int) -> str:
+    return db.scalar(select(_m.law_notice).where(_m.id == meeting_id)) or ""
+
+
 def count(db: Connection, host: str | None, now: datetime) -> int:
     """Meetings to come, of this host or of all, about which there was word and no decision yet."""
     standing = select(func.count()).where(_m.starts > now, _m.law_notice != "", _m.status == "confirmed")
@@ -30,15 +34,10 @@ def count(db: Connection, host: str | None, now: datetime) -> int:
 
 
 def note(db: Connection, new: Mapping[int, str], told: Mapping[int, str]) -> bool:
-    """Notes the marks of what is told now; False, and nothing noted, when one is no longer as `told` has it."""
+    """Notes the marks of what is told by now; False, and nothing noted, when one is no longer as `told` has it."""
     query = select(_m.id, _m.law_notice).where(_m.id.in_(new))
     if {row.id: row.law_notice for row in db.execute(query)} != dict(told):
         return False
     for meeting_id, mark in new.items():
         db.execute(update(t.meetings).where(_m.id == meeting_id).values(law_notice=mark))
     return True
-
-
-def forget(db: Connection, meeting_ids: Sequence[int]) -> None:
-    """Of meetings about which nothing is left to decide."""
-    db.execute(update(t.meetings).where(_m.id.in_(meeting_ids)).values(law_notice=""))

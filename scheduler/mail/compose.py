@@ -15,7 +15,7 @@ from typing import Any
 
 from scheduler import i18n
 from scheduler.core.cities import City, Directory, Person
-from scheduler.core.laws import Finding
+from scheduler.core.laws import Finding, wall_known
 from scheduler.core.meeting import STATUSES, Meeting, Message, Notice
 from scheduler.ics.write import CalendarText, itip_object
 from scheduler.mail import law, mime
@@ -74,7 +74,7 @@ def invitation_mail(
     invitation = message.invitation
     invitee = invitation.invitee
     language = known_language(invitee.language)
-    about = facts(message.meeting, directory, language, invitee.city)
+    about = facts(message.meeting, directory, language, invitee.city, as_told=message.method == "CANCEL")
     context = _told(message, about, directory, sender, addressed, language)
     subject, plain, html = filled(message.occasion.value, language, context)
     entry = _calendar_text_of(message, about, sender, addressed, language)
@@ -161,9 +161,11 @@ def _told(
     invitation, meeting = message.invitation, message.meeting
     own = directory.cities.get(invitation.invitee.city) or directory.cities[meeting.host]
     previous = message.previous
+    # A change of law that nobody decided about is no news of a cancelled meeting: it is named as people know it.
+    wall = wall_known(meeting, own.slug) if message.method == "CANCEL" else None
     return {
         "title": meeting.title.read_in(language),
-        "when": when(meeting.start, own, language),
+        "when": when(meeting.start, own, language, wall=wall),
         "name": invitation.invitee.name,
         "role": invitation.invitee.role,
         "copy": invitation.is_chair,

@@ -72,8 +72,8 @@ def known_language(language: str) -> str:
     return language if language in LANGUAGES else i18n.DEFAULT_LANGUAGE
 
 
-def facts(meeting: Meeting, directory: Directory, language: str, city: str = "") -> Facts:
-    """`city` is the reader's own, which comes first."""
+def facts(meeting: Meeting, directory: Directory, language: str, city: str = "", *, as_told: bool = False) -> Facts:
+    """`city` is the reader's own, which comes first. `as_told`: see `clocks`."""
     return Facts(
         title=meeting.title.read_in(language),
         host=directory.city_name(meeting.host, language),
@@ -83,7 +83,7 @@ def facts(meeting: Meeting, directory: Directory, language: str, city: str = "")
         duration=duration(meeting.duration_minutes, language),
         join_url=join_url(meeting),
         room=room_name(meeting, directory, language),
-        clocks=clocks(meeting, directory, language, city),
+        clocks=clocks(meeting, directory, language, city, as_told=as_told),
     )
 
 
@@ -125,9 +125,9 @@ def interval(start: datetime, end: datetime, language: str) -> str:
     return i18n.text(language, "words.interval_over_midnight", since=since, until=until, date=date)
 
 
-def when(moment: datetime, city: City, language: str, *, year: bool = False) -> str:
-    """A moment in one line: date, clock, and the city whose clock it is."""
-    local = zones.to_local(moment, city.zone)
+def when(moment: datetime, city: City, language: str, *, year: bool = False, wall: datetime | None = None) -> str:
+    """A moment in one line: date, clock, and the city whose clock it is. `wall`: what that clock was said to show."""
+    local = wall or zones.to_local(moment, city.zone)
     date = (i18n.full_date if year else i18n.short_date)(language, local.date())
     return i18n.text(language, "mail.when", date=date, time=i18n.clock(local), city=city.name.read_in(language))
 

@@ -14,7 +14,7 @@ from scheduler.web.reader import desk, directory, language, person
 
 blueprint = Blueprint("changes_of_law", __name__)
 
-SAID = ("wall", "instant", "closed", "left")
+SAID = ("wall", "instant", "closed", "left", "nothing")
 
 
 @blueprint.get("/meetings/changes-of-law")
@@ -34,14 +34,13 @@ def index() -> str:
 def decide_all() -> Response:
     keep = request.form.get("keep", "")
     outcome = laws.approve_all(desk(), person(), keep)
-    return _done("left" if outcome.left else keep)
+    return _done("left" if outcome.left else keep if outcome.done else "nothing")
 
 
 @blueprint.post("/meetings/<int:meeting_id>/changes-of-law/decision")
 def decide(meeting_id: int) -> Response:
     keep = request.form.get("keep", "")
-    laws.approve(desk(), person(), meeting_id, keep)
-    return _done(keep)
+    return _done(keep if laws.approve(desk(), person(), meeting_id, keep) else "nothing")
 
 
 def _lines(found: Finding) -> Sequence[str]:

@@ -66,7 +66,12 @@ def _foreseen(error: SchedulerError) -> Answer:
     status = status_of(error)
     messages = [say(fault) for fault in error.faults] if isinstance(error, Invalid) else [say(error)]
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else {}
-    return _page(status, messages), status, headers
+    return _page(status, messages, of_law=_is_of_law(error)), status, headers
+
+
+def _is_of_law(error: SchedulerError) -> bool:
+    """Whether the page of changes of law is where one goes on."""
+    return error.key == "law-undecided" or (request.blueprint == "changes_of_law" and not isinstance(error, NotFound))
 
 
 def _forged(error: CSRFError) -> Answer:
@@ -89,7 +94,7 @@ def _unforeseen(error: Exception) -> Answer:
     return _page(500, [], error_id=error_id), 500
 
 
-def _page(status: int, messages: list[str], key: str = "", error_id: str = "") -> str:
+def _page(status: int, messages: list[str], key: str = "", error_id: str = "", of_law: bool = False) -> str:
     g.setdefault("person", None)  # an early error (a foreign Host) comes before anybody is known
     known = key or (str(status) if i18n.has("en", f"web.failure.{status}.title") else "500" if status >= 500 else "400")
-    return render_template("failure.html", key=known, messages=messages, error_id=error_id)
+    return render_template("failure.html", key=known, messages=messages, error_id=error_id, of_law=of_law)

@@ -167,6 +167,7 @@ def _edit_page(
         conflict=conflict,
         outdated=outdated,
         version=version,
+        law=meetings.change_of_law(meeting, directory(), desk().now()),
     )
     return (page, 422) if form.faults else page
 

@@ -177,7 +177,14 @@ def test_a_decision_about_clocks_is_none_about_days_and_the_other_way_round(summ
         assert left.closures == both.closures
         assert found(days, declared(NEW_YEAR)).closures == ()
         assert found(days, declared(NEW_YEAR)).shifts == both.shifts
-        assert len({both.mark, left.mark, found(days, declared(NEW_YEAR)).mark}) == 3
+        rest = found(days, declared(NEW_YEAR))
+        assert len({both.mark, left.mark, rest.mark}) == 3
+        assert [f.is_news(both.mark) for f in (both, left, rest)] == [False] * 3  # each is told as a part of both
+        assert [left.is_news(rest.mark), rest.is_news(left.mark), both.is_news(left.mark), left.is_news("")] == [
+            True
+        ] * 4
+        assert [f.still_told(both.mark) for f in (both, left, rest)] == [both.mark, left.mark, rest.mark]
+        assert [left.still_told(rest.mark), left.still_told("")] == ["", ""]
     assert laws.show_the_same(meeting, days)
     assert not laws.show_the_same(meeting, clocks)
     assert laws.show_the_same(meeting, replace(clocks, known=""))

@@ -6,12 +6,14 @@ import random
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import pytz
 
 from scheduler.core import zones
-from scheduler.core.errors import Invalid
+from scheduler.core.errors import Invalid, NotReady
+from tests import lands
 
 zoneinfo.reset_tzpath(to=())  # the system's rules can be older
 
@@ -114,3 +116,27 @@ def test_seoul_ulaanbaatar_and_istanbul_change_nothing_in_the_years_ahead():
 
 def test_the_version_of_the_rules_is_told():
     assert zones.tz_version()[:4].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "version"),
+    [
+        ("+VERSION", "2027b\n", "2027b"),
+        ("version", "tzdata 2027c", "2027c"),
+        ("tzdata.zi", "# version 2027d-dirty\nR d 1916 o\n", "2027d"),
+        ("tzdata.zi", "# version unknown\n2027e", "a-folder-with-a-"),
+        ("zone.tab", "2027f\n", "a-folder-with-a-"),
+    ],
+)
+def test_another_folder_is_named_by_what_stands_in_it(tmp_path: Path, file: str, line: str, version: str) -> None:
+    folder = tmp_path / "a-folder-with-a-long-name"
+    folder.mkdir()
+    with lands.believing(folder), pytest.raises(NotReady) as error:
+        zones.must_be_there()
+    assert error.value.values == {"folder": str(folder)}
+    (folder / "UTC").write_bytes(lands.fixed(0, "UTC"))
+    (folder / file).write_text(line)
+    with lands.believing(folder):
+        zones.must_be_there()
+        assert zones.tz_version() == version
+    assert zones.tz_version() != version

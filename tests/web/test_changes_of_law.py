@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
-from scheduler import admin, i18n, laws
+from scheduler import admin, booking, i18n, laws
 from scheduler.core.words import LANGUAGES
 from scheduler.db import directory
 from scheduler.db import tables as t
 from tests import lands
 
 from .conftest import HOST, Browser
+from .test_meetings import edited
 
 PAGE = "/meetings/changes-of-law"
 
@@ -23,6 +26,15 @@ PAGE = "/meetings/changes-of-law"
 def summer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rules = {"Europe/Istanbul": lands.summer_time(2), "Asia/Seoul": lands.fixed(10, "KST")}
     return lands.folder(tmp_path_factory.mktemp("laws"), rules)
+
+
+@pytest.fixture(scope="module")
+def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lands.folder(tmp_path_factory.mktemp("winter"), {"Europe/Istanbul": lands.summer_time(2)})
+
+
+def the_host(desk):
+    return next(person for person in admin.list_people(desk) if person.email == HOST)
 
 
 def number(path: str) -> int:
@@ -73,12 +85,48 @@ def test_it_offers_what_can_be_decided_and_nothing_else(host: Browser, desk, mee
         assert [len(laws.findings(desk, None)), _sequence(desk, meeting_path)] == [0, 1]
 
 
+def test_it_says_so_when_there_was_nothing_to_do(host: Browser, desk, meeting_path, winter):
+    for path in (f"{PAGE}/decision", f"{meeting_path}/changes-of-law/decision"):
+        answer = host.post(path, {"keep": "closed"})
+        assert answer.headers["Location"] == f"{PAGE}?said=nothing"
+        assert i18n.text("ko", "law.said.nothing") in host.get(answer.headers["Location"]).text
+    vanishes = {"wall": datetime(2027, 3, 28, 3, 30), "zone": "Europe/Istanbul"}  # noqa: DTZ001
+    booking.edit(desk, the_host(desk), number(meeting_path), lambda draft: replace(draft, **vanishes))
+    with lands.believing(winter):
+        answer = host.post(f"{meeting_path}/changes-of-law/decision", {"keep": "wall"})
+        assert answer.status_code == 422
+        assert i18n.html("ko", "errors.wall-not-kept", wall="2027-03-28 03:30", zone="Europe/Istanbul") in answer.text
+        assert f'href="{PAGE}"' in answer.text
+
+
+def test_what_waits_for_a_decision_is_said_where_it_is_in_the_way(
+    host: Browser, partner: Browser, desk, meeting_path, summer
+):
+    text, mail = i18n.html("ko", "law.pending.text"), i18n.html("ko", "law.pending.mail")
+    fields = edited(host.get(f"{meeting_path}/edit").text)
+    assert text not in host.get(meeting_path).text
+    close(desk)
+    page = host.get(meeting_path).text
+    assert (text in page, mail in page) == (True, False)
+    with lands.believing(summer):
+        for page in (host.get(meeting_path).text, host.get(f"{meeting_path}/edit").text):
+            assert mail in page
+            assert f'href="{PAGE}#meeting-{number(meeting_path)}"' in page
+        theirs = partner.get(meeting_path).text
+        assert i18n.html("mn", "law.pending.text") in theirs
+        assert PAGE not in theirs
+        (resend, *_) = re.findall(f'action="({meeting_path}/invitations/[^"]+)"', host.get(meeting_path).text)
+        for answer in (host.post(meeting_path, fields | {"title": "Water"}), host.post(resend)):
+            assert answer.status_code == 409
+            assert i18n.html("ko", "errors.law-undecided") in answer.text
+            assert f'href="{PAGE}' in answer.text
+
+
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_reads_in_every_language(host: Browser, desk, meeting_path, summer, language):
-    (me,) = [p for p in admin.list_people(desk) if p.email == HOST]
     with desk.store.write() as db:
-        directory.change_language(db, me.id, language)
+        directory.change_language(db, the_host(desk).id, language)
     close(desk)
     with lands.believing(summer):
         page = host.get(PAGE).text
