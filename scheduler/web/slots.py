@@ -13,7 +13,6 @@ from scheduler import suggestions
 from scheduler.core import strips as core_strips
 from scheduler.core.compromises import Compromise
 from scheduler.core.errors import Invalid
-from scheduler.core.meeting import email_key
 from scheduler.core.reasons import Excluded
 from scheduler.core.slots import Slot, Suggestions, Unknown
 from scheduler.web import clocks, strips
@@ -96,14 +95,13 @@ def find(form: MeetingForm) -> Found | None:
     except Invalid as error:
         form.accuse(error)
         return None
-    names = {email_key(person.email): person.name for person in form.known}
     return Found(
-        _by_day(suggested, wanted.cities, wanted.minutes, names),
+        _by_day(suggested, wanted.cities, wanted.minutes, wanted.names),
         suggested.total,
         _closed(suggested),
-        [_compromise(compromise, names) for compromise in suggested.compromises],
+        [_compromise(compromise, wanted.names) for compromise in suggested.compromises],
         suggestions.data_versions(),
-        [_unknown(entry, form) for entry in suggested.unknown],
+        [_unknown(entry, wanted.names) for entry in suggested.unknown],
     )
 
 
@@ -121,8 +119,7 @@ def offers(instants: Iterable[datetime], cities: tuple[str, ...], minutes: int) 
     return [Offer(instant_text(i), clocks.local_times(i, minutes, cities, cities[0])) for i in instants]
 
 
-def _unknown(entry: Unknown, form: MeetingForm) -> str:
-    names = {known.email.casefold(): known.name for known in form.known}
+def _unknown(entry: Unknown, names: Mapping[str, str]) -> str:
     who, own = names.get(entry.email) or directory().city_name(entry.city, language()), person().city
     if entry.known_at is None:
         return sentence("web.slots.unknown", who=who)
