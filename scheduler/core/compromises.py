@@ -21,13 +21,15 @@ import numpy as np
 
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import BY_DAYLIGHT, City, Minutes, WeeklyHours
-from scheduler.core.hours import DAY_MINUTES
+from scheduler.core.hours import DAY_MINUTES, Days
 from scheduler.core.search import Grid, Search
 from scheduler.core.spans import Array, Spans
 
 MORE_MINUTES = 30
 QUARTER = 15
 WEEK = timedelta(days=7)
+
+_MARGIN = timedelta(days=3)  # another city's local day can be one off, and a meeting runs into the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,15 @@ def _hours(search: Search, taken: Array) -> Iterator[Compromise]:
     for calendar in search.calendars:
         others = taken - search.taken_by_city(calendar)
         for minutes in (-MORE_MINUTES, MORE_MINUTES):
-            longer = Calendar.of(_longer(calendar.city, minutes), calendar.closures, calendar.years)
-            starts = search.grid.starts[others + search.taken_by_city(longer) == 0]
+            longer = _closed(search, calendar, _longer(calendar.city, minutes))
+            starts = search.grid.starts[others + search.taken_by_closings(longer) == 0]
             yield from _compromise("hours", starts, city=calendar.city.slug, minutes=minutes)
+
+
+def _closed(search: Search, calendar: Calendar, city: City) -> Spans:
+    """When the calendar's city would be closed near the days searched if it were `city`."""
+    days = Days(calendar.closures, search.grid.since - _MARGIN, search.grid.until + _MARGIN, calendar.clock)
+    return days.spans([*days.office_weeks(city), (city.stretch, days.everyday())]).gaps()
 
 
 def _longer(city: City, minutes: int) -> City:

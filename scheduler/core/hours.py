@@ -11,7 +11,7 @@ That is right for opening hours, never for a meeting, whose wall time goes throu
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from scheduler.core import zones
 from scheduler.core.cities import City, Closure, Minutes, WeeklyHours
-from scheduler.core.spans import Array, Mask, Span, Spans
+from scheduler.core.spans import Array, Bounds, Mask, Span, Spans
 
 DAY_MINUTES = 24 * 60
 DAY_SECONDS = DAY_MINUTES * 60
@@ -104,6 +104,7 @@ class Days:
     def __init__(self, closures: Mapping[date, Closure], since: date, until: date, clock: Clock) -> None:
         self._before = since - timedelta(days=1)  # its late hours fall on the first day
         self._midnights = wall_midnights(self._before, until)
+        self._weekdays = (np.arange(len(self._midnights)) + self._before.weekday()) % 7
         self._closes = np.full(len(self._midnights), DAY_MINUTES)
         for day, closure in closures.items():
             if since <= day <= until:
@@ -113,22 +114,20 @@ class Days:
 
     def spans(self, weeks: Iterable[tuple[WeeklyHours, Mask]]) -> Spans:
         """When hours say open: those of each week on the days that its mask (as `everyday`) has, less the closures."""
-        starts, ends = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for weekly, applies in weeks:
-            for weekday, intervals in enumerate(weekly):
-                days = self._on(weekday, applies) if intervals else ()
-                for start, end in intervals:
-                    for over_night in (0, 1):  # hours past midnight belong to the day they fall on
-                        begin = max(start - over_night * DAY_MINUTES, 0)
-                        finish = min(end - over_night * DAY_MINUTES, DAY_MINUTES)
-                        if begin < finish:
-                            fallen = np.asarray(days, np.int64) + over_night
-                            fallen = fallen[fallen < len(self._midnights)]
-                            cut = np.minimum(finish, self._closes[fallen])
-                            starts.append(self._midnights[fallen] + np.minimum(begin, cut) * 60)
-                            ends.append(self._midnights[fallen] + cut * 60)
-        instants = self._clock.instants
-        return Spans.merged(instants(np.concatenate(starts)), instants(np.concatenate(ends)))
+        found = [self._week(weekly, applies) for weekly, applies in weeks]
+        starts, ends = (self._clock.instants(np.concatenate(bounds)) for bounds in zip(*found, strict=True))
+        return Spans.merged(starts, ends)
+
+    def _week(self, weekly: WeeklyHours, applies: Mask) -> Bounds:
+        """The wall seconds of a week's intervals on each day that `applies`."""
+        parts = np.array([*_parts(weekly)], np.int64).reshape(-1, 4)
+        days, which = np.nonzero(applies[:, None] & (self._weekdays[:, None] == parts[:, 0]))
+        _, over_night, begin, finish = parts[which].T
+        fallen = days + over_night
+        there = fallen < len(self._midnights)
+        fallen, begin, finish = fallen[there], begin[there], finish[there]
+        cut = np.minimum(finish, self._closes[fallen])
+        return self._midnights[fallen] + np.minimum(begin, cut) * 60, self._midnights[fallen] + cut * 60
 
     def everyday(self) -> Mask:
         return np.ones(len(self._midnights), bool)
@@ -143,11 +142,15 @@ class Days:
             rest &= ~here
         return [*weeks, (city.hours, rest)]
 
-    def _on(self, weekday: int, applies: Mask) -> Array:
-        """The places of the days that are a `weekday`, as far as `applies`."""
-        first = (weekday - self._before.weekday()) % 7
-        days = np.arange(first, len(self._midnights), 7)
-        return days[applies[days]]
+
+def _parts(weekly: WeeklyHours) -> Iterator[tuple[int, int, int, int]]:
+    """Weekday, whether on the next day (hours past midnight belong to the day they fall on), begin, and end."""
+    for weekday, intervals in enumerate(weekly):
+        for start, end in intervals:
+            for over_night in (0, 1):
+                begin, finish = start - over_night * DAY_MINUTES, end - over_night * DAY_MINUTES
+                if max(begin, 0) < min(finish, DAY_MINUTES):
+                    yield weekday, over_night, max(begin, 0), min(finish, DAY_MINUTES)
 
 
 def open_minutes(city: City, day: date) -> tuple[Minutes, ...]:

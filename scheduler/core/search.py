@@ -18,7 +18,7 @@ from scheduler.core import hours, spans
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City
 from scheduler.core.hours import Clock
-from scheduler.core.spans import Array, Bounds, Mask, Span
+from scheduler.core.spans import Array, Bounds, Mask, Span, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,10 @@ class Search:
         return [*map(self._closed, self.calendars), *required]
 
     def taken_by_city(self, calendar: Calendar) -> Array:
-        return self._overlaps([self._closed(calendar)])
+        return self.taken_by_closings(calendar.closed)
+
+    def taken_by_closings(self, closed: Spans) -> Array:
+        return self._overlaps([self._near(closed)])
 
     def taken_by(self, place: int) -> Array:
         """The same for the attendee at that place."""
@@ -150,7 +153,10 @@ class Search:
         return spans.overlaps(self.grid.starts, self.length, list(taken))
 
     def _closed(self, calendar: Calendar) -> Bounds:
-        return calendar.closed.between(int(self.grid.bounds[0]), int(self.grid.bounds[-1]) + self.length).bounds
+        return self._near(calendar.closed)
+
+    def _near(self, closed: Spans) -> Bounds:
+        return closed.between(int(self.grid.bounds[0]), int(self.grid.bounds[-1]) + self.length).bounds
 
 
 def _widened(attendee: Attendee, city: City | None) -> Bounds:

@@ -8,6 +8,7 @@ name of an IANA zone. Local times that leave this module are aware with a plain 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache, lru_cache
@@ -133,8 +134,8 @@ def transitions(zone: str, since: datetime, until: datetime) -> Iterator[tuple[d
     if not isinstance(tz, DstTzInfo):
         return
     times, infos = tz._utc_transition_times, tz._transition_info  # type: ignore[attr-defined]
-    for index in range(1, len(times)):
-        at = times[index].replace(tzinfo=UTC)
+    first, beyond = (bisect_left(times, moment.astimezone(UTC).replace(tzinfo=None)) for moment in (since, until))
+    for index in range(max(first, 1), beyond):
         before, after = infos[index - 1][0], infos[index][0]
-        if since <= at < until and before != after:
-            yield at, before, after, infos[index][2]
+        if before != after:
+            yield times[index].replace(tzinfo=UTC), before, after, infos[index][2]

@@ -63,6 +63,7 @@ class Search:
     emails: tuple[str, ...]
     optional: tuple[str, ...]  # those of people whom a slot may miss
     room: str
+    names: dict[str, str]  # of all of them, by their addresses as compared
 
 
 class MeetingForm(Form):
@@ -134,9 +135,18 @@ class MeetingForm(Form):
             faults.append(Fault("/to", "dates-too-far-apart", {"days": LONGEST_SEARCH.days}))
         if faults or since is None or until is None:
             raise Invalid(*faults)
-        missed = {p.email for p in self.ticked() if self.value(f"role-{p.id}") in ("optional", "observer")}
-        emails = tuple(p.email for p in self.ticked() if p.email not in missed)
-        return Search(self.cities, since, until, self.minutes, emails, tuple(sorted(missed)), self.value("room"))
+        people = [person for person in self._people(()) if person.email.strip()]
+        missed = {person.email for person in people if person.role in ("optional", "observer")}
+        return Search(
+            cities=self.cities,
+            since=since,
+            until=until,
+            minutes=self.minutes,
+            emails=tuple(person.email for person in people if person.email not in missed),
+            optional=tuple(sorted(missed)),
+            room=self.value("room"),
+            names={person.email_key: person.name.strip() or person.email for person in people},
+        )
 
     def ticked(self) -> list[Person]:
         chosen = set(self.values("person"))

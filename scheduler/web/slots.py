@@ -13,7 +13,6 @@ from scheduler import suggestions
 from scheduler.core import strips as core_strips
 from scheduler.core.compromises import Compromise
 from scheduler.core.errors import Invalid
-from scheduler.core.meeting import email_key
 from scheduler.core.reasons import Excluded
 from scheduler.core.slots import Slot, Suggestions, Unknown
 from scheduler.web import clocks, strips
@@ -96,14 +95,13 @@ def find(form: MeetingForm) -> Found | None:
     except Invalid as error:
         form.accuse(error)
         return None
-    names = {email_key(person.email): person.name for person in form.known}
     return Found(
-        _by_day(suggested, wanted.cities, wanted.minutes, names),
+        _by_day(suggested, wanted.cities, wanted.minutes, wanted.names),
         suggested.total,
         _closed(suggested),
-        [_compromise(compromise, names) for compromise in suggested.compromises],
+        [_compromise(compromise, wanted.names) for compromise in suggested.compromises],
         suggestions.data_versions(),
-        [unknown(entry, names) for entry in suggested.unknown],
+        [unknown(entry, wanted.names) for entry in suggested.unknown],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City, Closure
@@ -45,8 +46,13 @@ def busy(slug, *intervals, key="", **more):
 def find(cities=THREE, closures=None, since=WEDNESDAY, until=None, minutes=60, now=NOW, **more):
     until = until or since
     years = closure_years(since, until)
-    calendars = [Calendar.of(town, (closures or {}).get(town.slug, {}), years) for town in cities]
+    calendars = [calendar(town, tuple((closures or {}).get(town.slug, {}).values()), years) for town in cities]
     return find_slots(calendars, since, until, minutes, now=now, **more)
+
+
+@lru_cache(maxsize=256)  # many ask about the same city again
+def calendar(town, closures, years):
+    return Calendar.of(town, {closure.day: closure for closure in closures}, years)
 
 
 def starts(found):

@@ -9,6 +9,7 @@ import zoneinfo
 from bisect import bisect_left
 from datetime import UTC, datetime, time, timedelta
 from functools import cache, reduce
+from itertools import accumulate
 from operator import and_
 
 zoneinfo.reset_tzpath(to=())
@@ -38,9 +39,9 @@ class Oracle:
                     closure = closures.get(town.slug, {}).get(local)
                     finish = min(finish, closure.start) if closure else finish
                     if begin < finish:
-                        midnight = datetime.combine(local, time())
-                        a = self.first(town.zone, midnight + begin * MINUTE)
-                        b = self.first(town.zone, midnight + finish * MINUTE)
+                        midnight = wall_minutes(datetime.combine(local, time()))
+                        a = self.first(town.zone, midnight + begin)
+                        b = self.first(town.zone, midnight + finish)
                         minutes[a:b] = b"\x01" * (b - a)
         return minutes
 
@@ -62,11 +63,10 @@ class Oracle:
         }
 
     def fitting(self, free, day, duration, step):
-        midnight = datetime.combine(day, time())
+        midnight, whole = wall_minutes(datetime.combine(day, time())), b"\x01" * duration
         walls = shown(self.home.zone, self.base, self.count)[0]
-        for m in range(self.first(self.home.zone, midnight), self.first(self.home.zone, midnight + timedelta(days=1))):
-            on_grid = (walls[m] - midnight) // MINUTE % step == 0
-            if on_grid and free[m : m + duration] == b"\x01" * duration:
+        for m in range(self.first(self.home.zone, midnight), self.first(self.home.zone, midnight + 1440)):
+            if free[m] and (walls[m] - midnight) % step == 0 and free[m : m + duration] == whole:
                 yield m
 
     def busy_minutes(self, who):
@@ -132,15 +132,23 @@ def days(since, until):
     return [since + timedelta(days=n) for n in range((until - since).days + 1)]
 
 
+def wall_minutes(wall):
+    """A wall time as minutes since 1970-01-01 00:00 on that wall."""
+    return (wall - datetime(1970, 1, 1)) // MINUTE  # noqa: DTZ001
+
+
 @cache
 def shown(zone, base, count):
-    """The wall clock at every minute, and the latest time it has shown until then."""
-    walls, latest = [], []
-    for quarter in range(0, count, 15):  # clocks change at quarters of an hour
-        moment = (base + quarter * MINUTE).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
-        walls += [moment + n * MINUTE for n in range(15)]
-    reached = walls[0]
-    for wall in walls:
-        reached = max(reached, wall)
-        latest.append(reached)
-    return walls, latest
+    """The wall clock at every minute, in its minutes, and the latest time it has shown until then."""
+    walls = []
+    for day in range(0, count, 1440):
+        begin, end = (wall_at(zone, base + m * MINUTE) for m in (day, day + 1440))
+        step = 1440 if end - begin == 1440 else 15  # where clocks change, they do at a quarter of an hour
+        for m in range(day, day + 1440, step):
+            wall = wall_at(zone, base + m * MINUTE)
+            walls += range(wall, wall + step)
+    return walls, list(accumulate(walls, max))
+
+
+def wall_at(zone, instant):
+    return wall_minutes(instant.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None))

@@ -19,7 +19,7 @@ from scheduler.core.fairness import unevenness
 from scheduler.core.rhythm import Rhythm
 from scheduler.core.words import Wording
 from tests.core.asking import EREGLI, GWANGJIN, MINUTE, ULAANBAATAR, busy, city, utc, weekdays
-from tests.core.oracle import Oracle, all_of, days, shown
+from tests.core.oracle import Oracle, all_of, days, shown, wall_minutes
 from tests.core.test_slots_oracle import generated_hours
 
 NOW = utc(2026, 12, 1)
@@ -169,9 +169,11 @@ class SlowPlan:
         self.notice = now + timedelta(hours=max(town.notice_hours for town in towns))
         walls = shown(wanted.zone, self.oracle.base, self.oracle.count)[0]
         self.places = {}
-        for place, wall in enumerate(walls):
-            if wall.time() == wanted.wall.time():
-                self.places.setdefault(wall.date(), []).append(place)
+        wanted_wall = wall_minutes(wanted.wall)
+        minute = wanted_wall % 1440
+        for place in [place for place, wall in enumerate(walls) if wall % 1440 == minute]:
+            day = wanted.wall.date() + (walls[place] - wanted_wall) // 1440 * DAY
+            self.places.setdefault(day, []).append(place)
         self.dates = [self.kind_and_start(*dates[n - 1 : n + 2]) for n in range(1, wanted.count + 1)]
 
     def date(self, wanted, number):
@@ -219,7 +221,7 @@ class SlowPlan:
 
     def apart(self, place, day):
         wall = shown(self.wanted.zone, self.oracle.base, self.oracle.count)[0][place]
-        return abs(wall - datetime.combine(day, self.wanted.wall.time()))
+        return abs(wall - wall_minutes(datetime.combine(day, self.wanted.wall.time())))
 
 
 # First dates of stretches in which clocks change, and zones to which it happens. Other rhythms differ in dates alone.

@@ -11,9 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from scheduler.core.cities import NO_HOURS, Closure, Season
-from scheduler.core.search import Attendee
+from scheduler.core.search import Attendee, Search
+from scheduler.core.slots import closure_years
 from scheduler.core.words import Wording
-from tests.core.asking import MINUTE, city, find, utc, weekdays
+from tests.core.asking import MINUTE, calendar, city, find, utc, weekdays
 from tests.core.oracle import Oracle, days
 
 # First days of stretches with a change in at least one of the zones beside them, and ordinary ones.
@@ -190,26 +191,37 @@ def test_compromises_are_what_a_search_with_that_one_change_finds():
 def anew(towns, closures, since, minutes, rest):
     """Every compromise by searching with it."""
 
-    def told(kind, found, city=None, person=None, minutes=0, days=0):
-        if found.total:
-            yield (kind, city, person, minutes, days), (found.total, min(slot.start for slot in found.slots))
+    def told(kind, case, city=None, person=None, minutes=0, days=0):
+        if len(found := free_starts(case)):
+            yield (kind, city, person, minutes, days), (len(found), datetime.fromtimestamp(found[0], UTC))
 
     for n, town in enumerate(towns):
         for more in (-30, 30):
             longer = [*towns[:n], open_longer(town, more), *towns[n + 1 :]]
-            yield from told("hours", asked((longer, closures, since, minutes, rest), 1), town.slug, minutes=more)
+            yield from told("hours", (longer, closures, since, minutes, rest), town.slug, minutes=more)
     for n, who in enumerate(rest["attendees"]):
         if who.required:
             others = [*rest["attendees"][:n], replace(who, required=False), *rest["attendees"][n + 1 :]]
-            found = asked((towns, closures, since, minutes, rest | {"attendees": others}), 1)
-            yield from told("optional", found, person=who.key)
+            case = towns, closures, since, minutes, rest | {"attendees": others}
+            yield from told("optional", case, person=who.key)
     week_on = towns, closures, since + timedelta(days=7), minutes, rest
-    yield from told("later", asked(week_on, 1), days=7)
+    yield from told("later", week_on, days=7)
     for less in range((minutes - 1) // 15 * 15, 0, -15):
-        shorter = list(told("shorter", asked((towns, closures, since, less, rest), 1), minutes=less))
+        shorter = list(told("shorter", (towns, closures, since, less, rest), minutes=less))
         if shorter:
             yield from shorter
             break
+
+
+def free_starts(case):
+    """The starts of two days that a search finds; what it would offer otherwise is not looked for."""
+    towns, closures, since, minutes, rest = case
+    until = since + timedelta(days=1)
+    calendars = [
+        calendar(town, tuple(closures.get(town.slug, {}).values()), closure_years(since, until)) for town in towns
+    ]
+    now = int(rest["now"].timestamp())
+    return Search.of(calendars, rest["attendees"], since, until, minutes, rest["step"], now).free_starts().tolist()
 
 
 def open_longer(town, more):

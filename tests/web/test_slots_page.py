@@ -81,6 +81,20 @@ def test_where_nothing_fits_the_page_says_what_would_help(host, desk, proposal):
     assert "no hours in common that are long enough" in closed_day
 
 
+def test_somebody_typed_in_by_hand_is_busy_too(host, desk, proposal):
+    """The planning desk of Ulaanbaatar is required, the works desk of Eregli optional; both meet at 15:00."""
+    speak(desk, "en")
+    assert host.post("/meetings", proposal).status_code == 303
+    wednesday = {"from": "2026-11-25", "to": "2026-11-25", "new-2-name": "Nobody", "new-3-email": "no address"}
+    _, (day,), _ = find_hours(host, proposal, **wednesday)
+    assert 'value="2026-11-25T06:00Z"' not in day
+    assert 'value="2026-11-25T07:00Z"' in day
+    _, (day,), _ = find_hours(host, proposal, **wednesday | {"new-0-role": "optional"})
+    assert 'value="2026-11-25T06:00Z"' in day
+    assert day.count("Perhaps without Ulaanbaatar Planning Desk, who is busy then") == 6
+    assert day.count("Perhaps without Eregli Works Desk, who is busy then") == 6
+
+
 def test_a_day_that_the_clock_skips_has_a_reason_and_no_picture(host, desk, proposal):
     """The clock of Apia went from 29 to 31 December 2011."""
     with desk.store.write() as db:
