@@ -11,8 +11,7 @@ from datetime import timedelta
 from scheduler import sessions, tokens
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid, NotFound
-from scheduler.core.meeting import email_key
-from scheduler.core.words import LANGUAGES
+from scheduler.core.words import LANGUAGES, email_key
 from scheduler.db import access, outbox
 from scheduler.db import directory as cities
 from scheduler.db.access import ApiToken

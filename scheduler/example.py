@@ -19,9 +19,8 @@ from scheduler.core import office
 from scheduler.core.cities import NO_HOURS, City, Closure, Field, Objective, Partnership, Room, Topic
 from scheduler.core.drafts import email_faults, name_faults
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.meeting import email_key
 from scheduler.core.office import Closing, Written, WrittenSeason, WrittenWeek
-from scheduler.core.words import LANGUAGES, Wording, clean_line
+from scheduler.core.words import LANGUAGES, Wording, clean_line, email_key
 from scheduler.core.zones import is_zone
 from scheduler.toml_table import Table
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from scheduler import entries, i18n, rights, tokens
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Fault, Forbidden, Invalid, NotFound
-from scheduler.core.meeting import Meeting, email_key
-from scheduler.core.words import LANGUAGES
+from scheduler.core.meeting import Meeting
+from scheduler.core.words import LANGUAGES, email_key
 from scheduler.db import directory as cities
 from scheduler.db import feeds, meetings
 from scheduler.db.engine import Connection

@@ -20,7 +20,7 @@ from datetime import timedelta
 from scheduler import limits, passwords, second_factor, sessions, tokens
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid, NotFound
-from scheduler.core.meeting import email_key
+from scheduler.core.words import email_key
 from scheduler.db import directory as cities
 from scheduler.db import passwords as rows
 from scheduler.db.engine import Connection

@@ -12,9 +12,9 @@ from scheduler.core import closures, zones
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City, Closure, Directory
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.meeting import email_key
 from scheduler.core.search import Attendee
 from scheduler.core.slots import Suggestions, Unknown, busy_spans, closure_years, find_slots
+from scheduler.core.words import email_key
 from scheduler.db import calendars, fairness, meetings
 from scheduler.db import directory as cities
 from scheduler.db.engine import Connection

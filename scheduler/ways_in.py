@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from scheduler import limits, password_sign_in, passwords, second_factor, sessions, tokens
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Forbidden, Invalid, NotFound
-from scheduler.core.meeting import email_key
+from scheduler.core.words import email_key
 from scheduler.db import access, outbox
 from scheduler.db import directory as cities
 from scheduler.db import passwords as rows

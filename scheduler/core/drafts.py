@@ -14,8 +14,8 @@ from email_validator import EmailNotValidError, validate_email
 from scheduler.core import zones
 from scheduler.core.cities import Directory
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.meeting import ROLES, Draft, Invitee, Meeting, email_key
-from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording, clean_line
+from scheduler.core.meeting import ROLES, Draft, Invitee, Meeting
+from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording, clean_line, email_key
 
 TITLE_LIMIT = 200
 AGENDA_LIMIT = 8000

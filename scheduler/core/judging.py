@@ -21,8 +21,8 @@ from scheduler.core.itip import (
     InboundEvent,
     standing,
 )
-from scheduler.core.meeting import Invitation, Meeting, email_key
-from scheduler.core.words import clean_line, clean_text
+from scheduler.core.meeting import Invitation, Meeting
+from scheduler.core.words import clean_line, clean_text, email_key
 
 COMMENT_LIMIT = 2000
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -6,14 +6,12 @@ raises the lead of that copy alone, so a person who is invited again still sees 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
 from scheduler.core.cities import Person
-from scheduler.core.words import NOTHING, Wording
+from scheduler.core.words import NOTHING, Wording, email_key
 
 ROLES = ("required", "optional", "interpreter", "observer")
 CHAIR = "chair"  # the host's coordinator, who gets a copy for their own calendar and answers nothing
@@ -37,15 +35,6 @@ class Invitee:
 
 def as_invitee(person: Person) -> Invitee:
     return Invitee(person.name, person.email, person.city, person.language)
-
-
-@lru_cache(maxsize=4096)  # asked some thirty times for one booking
-def email_key(email: str) -> str:
-    """The address as it is compared: case-folded, its domain as an A-label (RFC 5890)."""
-    local, _, domain = email.strip().rpartition("@")
-    with suppress(UnicodeError):
-        domain = domain.encode("idna").decode("ascii") if domain else ""
-    return f"{local}@{domain}".casefold()
 
 
 @dataclass(frozen=True, slots=True)

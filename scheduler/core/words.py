@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 LANGUAGES = ("ko", "mn", "tr", "en")
 UNDETERMINED = "und"
@@ -66,3 +68,12 @@ class Wording:
 
 
 NOTHING = Wording()
+
+
+@lru_cache(maxsize=4096)  # asked some thirty times for one booking
+def email_key(email: str) -> str:
+    """The address as it is compared: case-folded, its domain as an A-label (RFC 5890)."""
+    local, _, domain = email.strip().rpartition("@")
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode("ascii") if domain else ""
+    return f"{local}@{domain}".casefold()

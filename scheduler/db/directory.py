@@ -25,8 +25,7 @@ from scheduler.core.cities import (
     Topic,
     WeeklyHours,
 )
-from scheduler.core.meeting import email_key
-from scheduler.core.words import Wording
+from scheduler.core.words import Wording, email_key
 from scheduler.db import access, calendars, closures, editions, feeds, passwords
 from scheduler.db import tables as t
 from scheduler.db.engine import added

@@ -18,8 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from scheduler.core.itip import AttendeeLine, InboundCalendar, InboundEvent
-from scheduler.core.meeting import email_key
-from scheduler.core.words import clean_line, clean_text
+from scheduler.core.words import clean_line, clean_text, email_key
 from scheduler.ics import child
 from scheduler.ics.components import Unreadable, placed
 from scheduler.ics.lines import Line, read_lines, unescape

@@ -18,8 +18,8 @@ from werkzeug.datastructures import MultiDict
 from scheduler import i18n
 from scheduler.core.cities import Person
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.meeting import Draft, Invitee, email_key
-from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording
+from scheduler.core.meeting import Draft, Invitee
+from scheduler.core.words import LANGUAGES, UNDETERMINED, Wording, email_key
 from scheduler.web.forms import TYPED_TIME, Form, typed_date
 from scheduler.web.reader import directory, sentence
 
