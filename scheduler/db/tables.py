@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -206,6 +207,7 @@ meetings = Table(
     CheckConstraint("starts < ends", name="interval"),
     Index(None, "starts", "id"),
     Index(None, "ends"),
+    Index(None, "law_notice", sqlite_where=text("law_notice <> ''"), postgresql_where=text("law_notice <> ''")),
 )
 
 participations = Table(
