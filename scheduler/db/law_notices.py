@@ -30,9 +30,10 @@ def mark(db: Connection, meeting_id: int) -> str:
 
 def count(db: Connection, host: str | None, now: datetime) -> int:
     """Meetings to come, of this host or of all, about which there was word and no decision yet."""
-    # All that there was word of, which is hardly any: asked for more at once, SQLite would go through those to come.
-    noticed = db.execute(select(_m.host, _m.starts, _m.status).where(_NOTICED))
-    return sum(m.starts > now and m.status == "confirmed" and host in (None, m.host) for m in noticed)
+    # There was word of hardly any; asked for those to come too, SQLite would rather go through all of these.
+    noticed = select(_m.starts, _m.status).where(_NOTICED)
+    found = db.execute(noticed if host is None else noticed.where(_m.host == host))
+    return sum(m.starts > now and m.status == "confirmed" for m in found)
 
 
 def note(db: Connection, new: Mapping[int, str], told: Mapping[int, str]) -> bool:
