@@ -17,6 +17,7 @@ import numpy as np
 from scheduler.core import hours, spans
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import City
+from scheduler.core.errors import Fault
 from scheduler.core.hours import Clock
 from scheduler.core.spans import Array, Bounds, Mask, Span, Spans
 
@@ -34,6 +35,15 @@ class Attendee:
     required: bool = True
     busy: Sequence[Span] = ()
     room: bool = False
+
+
+def city_faults(cities: Sequence[City]) -> list[Fault]:
+    """Why nothing can be searched for these cities: there are none, or one is never open."""
+    faults = [] if cities else [Fault("/cities", "no-cities")]
+    for index, city in enumerate(cities):
+        if not any(any(weekly) for weekly in (city.hours, *(season.hours for season in city.seasons))):
+            faults.append(Fault(f"/cities/{index}", "no-office-hours", {"city": city.slug}))
+    return faults
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from scheduler.core.calendars import Calendar
-from scheduler.core.errors import Fault, Invalid
+from scheduler.core.errors import Invalid
 from scheduler.core.fairness import unevenness
 from scheduler.core.planning import Planned, Planner
 from scheduler.core.rhythm import Rhythm, check
 from scheduler.core.rotation import Ordinary, Rotation, rotation, total
-from scheduler.core.search import Attendee
+from scheduler.core.search import Attendee, city_faults
 from scheduler.core.slots import Unknown
 
 _MARGIN = timedelta(days=3)  # other cities' local days, and a meeting that runs into the next
@@ -57,7 +57,8 @@ def plan(
     Raises Invalid.
     """
     check(rhythm, now)
-    _check_cities(calendars)
+    if faults := city_faults([calendar.city for calendar in calendars]):
+        raise Invalid(*faults)
     unique = tuple({calendar.city.slug: calendar for calendar in calendars}.values())
     planner, at = Planner(unique, rhythm, now, attendees), rhythm.wall.time()
     dates = tuple(planner.planned(number, at) for number in range(rhythm.count))
@@ -76,12 +77,3 @@ def _helps(turns: Rotation, dates: Sequence[Planned], minutes: Mapping[str, int]
     missing = sum(planned.occasion is None for planned in dates)
     missing_still = sum(planned.occasion is None for _, planned in turns.dates)
     return (missing_still, unevenness(borne, turns.minutes)) < (missing, unevenness(borne, minutes))
-
-
-def _check_cities(calendars: Sequence[Calendar]) -> None:
-    faults = [] if calendars else [Fault("/cities", "no-cities")]
-    for index, city in enumerate(calendar.city for calendar in calendars):
-        if not any(any(weekly) for weekly in (city.hours, *(season.hours for season in city.seasons))):
-            faults.append(Fault(f"/cities/{index}", "no-office-hours", {"city": city.slug}))
-    if faults:
-        raise Invalid(*faults)

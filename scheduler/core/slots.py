@@ -20,7 +20,7 @@ from scheduler.core.errors import Fault, Invalid
 from scheduler.core.hints import Hint, Hints
 from scheduler.core.ranking import Ranked, rank
 from scheduler.core.reasons import Excluded, excluded
-from scheduler.core.search import Attendee, Search
+from scheduler.core.search import Attendee, Search, city_faults
 from scheduler.core.spans import Span
 from scheduler.core.zones import HORIZON
 
@@ -124,10 +124,7 @@ def busy_spans(intervals: Iterable[tuple[datetime, datetime]]) -> tuple[Span, ..
 def _check(
     cities: Sequence[City], since: date, until: date, duration_minutes: int, step_minutes: int, now: datetime
 ) -> None:
-    faults = [] if cities else [Fault("/cities", "no-cities")]
-    for index, city in enumerate(cities):
-        if not any(any(weekly) for weekly in (city.hours, *(season.hours for season in city.seasons))):
-            faults.append(Fault(f"/cities/{index}", "no-office-hours", {"city": city.slug}))
+    faults = city_faults(cities)
     if since < EARLIEST:
         faults.append(Fault("/from", "slots-too-early", {"earliest": EARLIEST.isoformat()}))
     if until < since:
