@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from scheduler.core.cities import City, Closure
-from scheduler.core.hours import Clock, Days
-from scheduler.core.spans import Spans
+from scheduler.core.hours import Clock, Days, wall_midnight
+from scheduler.core.spans import Span, Spans
 
 _NO_DAYS = date(1971, 1, 2), date(1971, 1, 1)
 
@@ -40,6 +40,10 @@ class Calendar:
         allowed = days.spans([*weeks, (city.stretch, days.everyday())]) if any(city.stretch) else office
         likes = days.spans([(city.preferred, days.everyday())]) if any(city.preferred) else None
         return cls(city, closures, years, clock, office, allowed, allowed.gaps(), likes)
+
+    def rest_of(self, day: date, minute: int) -> Span:
+        """The local day from that minute to its end: what a closure closes that begins then."""
+        return self.clock.instant(wall_midnight(day) + minute * 60), self.clock.midnight(day + timedelta(days=1))
 
     @property
     def has_stretch(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from scheduler.core import hours
 from scheduler.core.calendars import Calendar
@@ -50,8 +50,8 @@ def _closing(calendar: Calendar, span: Span) -> tuple[str, Wording]:
     for day in days:
         closure = calendar.closures.get(day)
         if closure:
-            closes = calendar.clock.instant(hours.wall_midnight(day) + closure.start * 60)
-            if max(closes, span[0]) < min(calendar.clock.midnight(day + timedelta(days=1)), span[1]):
+            start, end = calendar.rest_of(day, closure.start)
+            if max(start, span[0]) < min(end, span[1]):
                 return closure.kind, closure.name
     if not all(hours.open_minutes(calendar.city, day) for day in days):
         return "weekend", NOTHING

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from scheduler.core import hours
 from scheduler.core.calendars import Calendar
@@ -101,13 +101,12 @@ def _busy(search: Search, slug: str) -> Spans:
 
 
 def _closings(calendar: Calendar, span: Span) -> Iterator[Piece]:
-    clock = calendar.clock
-    for day in clock.days(span):
+    for day in calendar.clock.days(span):
         closure = calendar.closures.get(day)
         if closure is None and hours.open_minutes(calendar.city, day):
             continue
-        start = clock.instant(hours.wall_midnight(day) + (closure.start * 60 if closure else 0))
-        part = max(start, span[0]), min(clock.midnight(day + timedelta(days=1)), span[1])
+        start, end = calendar.rest_of(day, closure.start if closure else 0)
+        part = max(start, span[0]), min(end, span[1])
         if part[0] < part[1]:
             yield Piece("closed", part, *((closure.kind, closure.name) if closure else ("weekend",)))
 
