@@ -1,6 +1,6 @@
 """The worker: hands over what is in the outbox; beside that, in threads of their own, mail is taken in (`polling`) and
-calendars of others are read (`refreshing`).
-Now and then it writes down what the meetings that are over cost the cities (`fairness`).
+calendars of others are read (`refreshing`). Now and then it writes down what the meetings that are over cost the cities
+(`fairness`), and looks whether laws changed under those to come (`laws`).
 
 Each mail is claimed, handed over, and marked, in this order; a crash in between means that the same bytes are handed
 over again. What the mail server refuses for the moment is tried again with growing pauses for five days; what it
@@ -14,7 +14,6 @@ import logging
 import random
 import secrets
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,7 +41,7 @@ IDLE_SECONDS = 1.0
 SERVER_PAUSE_SECONDS = 30.0
 ACCOUNT_PAUSE_SECONDS = 300.0  # a server that refuses our sign-in locks us out if we keep asking
 _CALENDAR_ENTRIES = 200  # at a time, so that mail does not wait
-LAWS_PAUSE, LAWS_AGAIN = timedelta(days=1), timedelta(hours=1)  # the second after it failed
+LAWS_PAUSE = timedelta(hours=1)  # from asking whether today's look is done to asking again
 _LEDGER_ENTRIES = 200
 _LEDGER_PAUSE = timedelta(minutes=5)  # nobody waits for it
 BEAT = timedelta(seconds=30)  # how often it tells that it lives
@@ -80,7 +79,7 @@ class Worker:
     def once(self) -> bool:
         """Takes mail in, does all that is due, and reads calendars; False when a mail server is not to be had."""
         came_in = Poller(self.desk, self.stop).once()
-        self._look_for_laws(laws.watch_today)
+        self._check_laws()
         went_out = self._send_due()
         self._refresher().once()
         return went_out and came_in
@@ -148,20 +147,15 @@ class Worker:
             self._calendars_complete = True
 
     def _check_laws(self) -> None:
-        """After the start, which may have brought new data, and once a day: holidays are declared at any time."""
+        """Once a day, and when a start brought new data: holidays are declared at any time."""
         now = self.desk.now()
         if self._laws_checked and abs(now - self._laws_checked) < LAWS_PAUSE:
             return
-        well = self._look_for_laws(laws.watch)
-        self._laws_checked = now if well else now - LAWS_PAUSE + LAWS_AGAIN
-
-    def _look_for_laws(self, look: Callable[[Desk], int]) -> bool:
+        self._laws_checked = now
         try:
-            look(self.desk)
+            laws.watch_today(self.desk)
         except Exception:  # mail must not wait for it
             log.exception("worker: changes of law could not be looked for")
-            return False
-        return True
 
     def _write_ledger(self) -> None:
         """What the meetings that are over cost the cities, a few at a time."""
