@@ -15,8 +15,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from scheduler.core.calendars import Calendar
+from scheduler.core.spans import Array
+
+Minutes = TypeVar("Minutes", int, Array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ def burdens(calendars: Iterable[Calendar], start: datetime, end: datetime) -> di
     return {calendar.city.slug: minutes_outside(calendar, start, end) for calendar in calendars}
 
 
+def growth(before: int, more: Minutes) -> Minutes:
+    """By how much the square grows; of many possible minutes at once, if `more` is an array."""
+    return more * (2 * before + more)
+
+
 def unevenness(borne: Mapping[str, int], more: Mapping[str, int]) -> int:
     """By how much `more` lets the sum of the squares grow: least where those bear who have borne least."""
-    return sum(minutes * (2 * borne.get(city, 0) + minutes) for city, minutes in more.items())
+    return sum(growth(borne.get(city, 0), minutes) for city, minutes in more.items())

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scheduler.core.fairness import growth
 from scheduler.core.search import Search
 from scheduler.core.spans import Array, Mask
 
@@ -64,7 +65,7 @@ def _keys(
     for slug, minutes in burdens.items():
         cost += minutes * weights[slug]
         worst = np.maximum(worst, minutes)
-        unfair += minutes * (2 * borne.get(slug, 0) + minutes)  # by so much the sum of squares grows
+        unfair += growth(borne.get(slug, 0), minutes)
     for _, mask in absent:
         missing += mask
     for calendar in search.calendars:
