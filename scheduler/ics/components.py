@@ -39,9 +39,7 @@ def placed(lines: Iterable[Line]) -> Iterator[tuple[tuple[str, ...], Line]]:
                 path = path[: len(path) - 1 - path[::-1].index(kind)]
             continue
         if line.name == "BEGIN":
-            path = (*path, kind)
-            if len(path) > MAX_DEPTH:
-                raise Unreadable("nested too deep")
+            path = _within(path, kind)
         yield path, line
     if "VEVENT" in path:
         raise Unreadable("the calendar ends in the middle of an event")
@@ -58,9 +56,13 @@ def well_placed(lines: Iterable[Line]) -> Iterator[tuple[tuple[str, ...], Line]]
             path = path[:-1]
             continue
         if line.name == "BEGIN":
-            path = (*path, kind)
-            if len(path) > MAX_DEPTH:
-                raise Unreadable("nested too deep")
+            path = _within(path, kind)
         yield path, line
     if path:
         raise Unreadable("the calendar ends in the middle of a component")
+
+
+def _within(path: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    if len(path) == MAX_DEPTH:
+        raise Unreadable("nested too deep")
+    return (*path, kind)
