@@ -44,6 +44,10 @@ def fixed(hours: int, name: str) -> bytes:
     return head + struct.pack(">lBB", hours * 3600, 0, 0) + letters
 
 
+WINTER = {"Europe/Istanbul": summer_time(2)}  # Turkey back on summer time, which it has left by the meetings
+SUMMER = WINTER | {"Asia/Seoul": fixed(10, "KST")}  # and Korea an hour further
+
+
 def folder(path: Path, rules: Mapping[str, bytes]) -> Path:
     """All zones there are, with these rules for some. Zones are links to the real ones."""
     real = Path(pytz.__file__).parent / "zoneinfo"

@@ -42,15 +42,12 @@ def declared(country: str, year: int) -> dict[date, Closure]:
 
 @pytest.fixture(scope="module")
 def summer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Istanbul back on summer time, Seoul on an hour more."""
-    rules = {"Europe/Istanbul": lands.summer_time(2), "Asia/Seoul": lands.fixed(10, "KST")}
-    return lands.folder(tmp_path_factory.mktemp("laws"), rules)
+    return lands.folder(tmp_path_factory.mktemp("laws"), lands.SUMMER)
 
 
 @pytest.fixture(scope="module")
 def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Only Istanbul."""
-    return lands.folder(tmp_path_factory.mktemp("winter"), {"Europe/Istanbul": lands.summer_time(2)})
+    return lands.folder(tmp_path_factory.mktemp("winter"), lands.WINTER)
 
 
 def text_of(row: object) -> str:

@@ -24,13 +24,12 @@ PAGE = "/meetings/changes-of-law"
 
 @pytest.fixture(scope="module")
 def summer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rules = {"Europe/Istanbul": lands.summer_time(2), "Asia/Seoul": lands.fixed(10, "KST")}
-    return lands.folder(tmp_path_factory.mktemp("laws"), rules)
+    return lands.folder(tmp_path_factory.mktemp("laws"), lands.SUMMER)
 
 
 @pytest.fixture(scope="module")
 def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return lands.folder(tmp_path_factory.mktemp("winter"), {"Europe/Istanbul": lands.summer_time(2)})
+    return lands.folder(tmp_path_factory.mktemp("winter"), lands.WINTER)
 
 
 def the_host(desk):
