@@ -5,7 +5,7 @@ The form changes nothing, so it travels in the address, which can be kept or sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -67,8 +67,8 @@ def show() -> Page:
         form=form,
         partners=[option for option in city_options() if option[0] != person().city],
         plan=plan,
-        table=_table(form, [(None, planned) for planned in plan.dates], plan) if plan else None,
-        rotation=_table(form, list(plan.rotation.dates), plan) if plan and plan.rotation else None,
+        table=_table(form, [(None, planned) for planned in plan.dates], plan.minutes, plan) if plan else None,
+        rotation=_table(form, plan.rotation.dates, plan.rotation.minutes, plan) if plan and plan.rotation else None,
         better=_better(form, plan) if plan else "",
         record=_city_of_record(form, plan) if plan else "",
         unknown=[slots.unknown(entry, {}) for entry in plan.unknown] if plan else [],
@@ -85,10 +85,11 @@ def _plan(form: SeriesForm) -> Plan | None:
         return None
 
 
-def _table(form: SeriesForm, dates: list[tuple[Turn | None, Planned]], plan: Plan) -> Table:
-    held = [planned.occasion.burdens for _, planned in dates if planned.occasion]
-    totals = {slug: sum(burdens[slug] for burdens in held) for slug in form.cities}
-    return Table([_row(form, planned, turn, plan) for turn, planned in dates], _named(totals))
+def _table(
+    form: SeriesForm, dates: Iterable[tuple[Turn | None, Planned]], minutes: Mapping[str, int], plan: Plan
+) -> Table:
+    totals = _named({slug: minutes[slug] for slug in form.cities})
+    return Table([_row(form, planned, turn, plan) for turn, planned in dates], totals)
 
 
 def _row(form: SeriesForm, planned: Planned, turn: Turn | None, plan: Plan) -> Row:
