@@ -185,6 +185,7 @@ def _place_faults(draft: Draft, directory: Directory) -> Iterator[Fault]:
         yield Fault("/video_url", "bad-url")
 
 
+@lru_cache(maxsize=1024)  # every mail about a meeting asks again
 def is_web_address(url: str) -> bool:
     """Whether `url` is an http(s) address with a host, of printable characters without spaces, at most 1000."""
     try:

@@ -33,6 +33,8 @@ def clean_text(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """`clean_text` on one line: any run of white space becomes one space (U+202F stays, Mongolian suffixes need it)."""
+    if text.isprintable() and "  " not in text:  # most texts
+        return text.strip()
     return _SPACES.sub(" ", clean_text(text)).strip()
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scheduler.core.cities import Directory
@@ -130,22 +130,28 @@ def _takes_part(condition: Any) -> Any:
 
 def _cities(db: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    query = select(t.participations).where(t.participations.c.meeting_id.in_(ids))
-    for row in db.execute(query.order_by(t.participations.c.position)):
+    for row in db.execute(_PARTICIPATIONS, {"ids": ids}):
         found.setdefault(row.meeting_id, []).append(row.city)
     return found
 
 
 def _invitations(db: Connection, ids: Sequence[int]) -> dict[int, list[Invitation]]:
     aliases: dict[str, set[str]] = {}
-    joined = t.aliases.join(t.invitations, t.aliases.c.invitation_id == t.invitations.c.id)
-    for row in db.execute(select(t.aliases).select_from(joined).where(t.invitations.c.meeting_id.in_(ids))):
+    for row in db.execute(_ALIASES, {"ids": ids}):
         aliases.setdefault(row.invitation_id, set()).add(row.email_key)
     found: dict[int, list[Invitation]] = {}
-    query = select(t.invitations).where(t.invitations.c.meeting_id.in_(ids)).order_by(t.invitations.c.position)
-    for row in db.execute(query):
+    for row in db.execute(_INVITATIONS, {"ids": ids}):
         found.setdefault(row.meeting_id, []).append(_invitation(row, frozenset(aliases.get(row.id, ()))))
     return found
+
+
+# Built once: every page and every change reads meetings, and building these takes longer than the database's answer.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_PARTICIPATIONS = select(t.participations).where(t.participations.c.meeting_id.in_(_IDS))
+_PARTICIPATIONS = _PARTICIPATIONS.order_by(t.participations.c.position)
+_INVITATIONS = select(t.invitations).where(t.invitations.c.meeting_id.in_(_IDS)).order_by(t.invitations.c.position)
+_ALIASES = select(t.aliases).join(t.invitations, t.aliases.c.invitation_id == t.invitations.c.id)
+_ALIASES = _ALIASES.where(t.invitations.c.meeting_id.in_(_IDS))
 
 
 def _invitation(row: Any, aliases: frozenset[str]) -> Invitation:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Dialect, Table
 
 Bound = Callable[[Any], Any]  # a value as the driver takes it
 
-_AT_ONCE = 50  # rows
+_AT_ONCE = 50  # values: of a longer statement psycopg finds the places anew each time
 
 
 def add(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -30,8 +30,9 @@ def add(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None
     if db.dialect.name == "sqlite":
         db.exec_driver_sql(_insert(table, names, "?", 1), values)
         return
-    for first in range(0, len(values), _AT_ONCE):  # to PostgreSQL each row by itself would be a statement of its own
-        together = values[first : first + _AT_ONCE]
+    size = max(1, _AT_ONCE // len(names))  # to PostgreSQL each row by itself would be a statement of its own
+    for first in range(0, len(values), size):
+        together = values[first : first + size]
         db.exec_driver_sql(_insert(table, names, "%s", len(together)), tuple(chain.from_iterable(together)))
 
 

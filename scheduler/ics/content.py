@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 LINE_LENGTH = 74  # octets before a fold; the space after it makes 75
 
@@ -33,10 +34,12 @@ def _quoted(name: str, value: str) -> str:
     return f'"{value}"' if ends.search(value) else value
 
 
+@lru_cache(maxsize=4096)  # every mail and every language of one meeting names the same moments
 def in_utc(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
+@lru_cache(maxsize=4096)
 def on_the_clock(wall: datetime, zone: str) -> str:
     """Parameters and value of a wall time; to be written right behind the name."""
     return f";TZID={zone}:{wall:%Y%m%dT%H%M%S}"

@@ -19,6 +19,8 @@ from scheduler.core.drafts import is_web_address
 from scheduler.core.meeting import Invitation, Meeting, Message
 from scheduler.core.words import LANGUAGES
 
+_HOST = re.compile(r"@[\w.-]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -160,7 +162,7 @@ def parties(meeting: Meeting, directory: Directory, language: str) -> tuple[Part
 
 def _named(invitation: Invitation, language: str) -> str:
     # Whoever types an address as a name would otherwise show it to everybody.
-    name = re.sub(r"@[\w.-]+", "", invitation.invitee.name)
+    name = _HOST.sub("", invitation.invitee.name)
     role = invitation.invitee.role
     return name if role == "required" else f"{name} ({i18n.text(language, f'words.role.{role}')})"
 

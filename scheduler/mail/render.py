@@ -27,6 +27,7 @@ from scheduler.core.words import clean_line
 from scheduler.paths import TEMPLATES
 
 SUBJECT_LIMIT = 120  # characters
+_GAPS = re.compile(r"\n{3,}")
 
 
 class Rendered(NamedTuple):
@@ -60,7 +61,7 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
 def _finished(subject: Callable[[str], str], title: str, plain: str, html: str) -> Rendered:
     return Rendered(
         subject=_fitted(lambda shown: clean_line(subject(shown)), title),
-        plain=re.sub(r"\n{3,}", "\n\n", plain.replace("\r\n", "\n")).strip(),
+        plain=_GAPS.sub("\n\n", plain.replace("\r\n", "\n")).strip(),
         html=html,
     )
 
