@@ -39,9 +39,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are there to stay; looking through them for garbage again and again takes its time."""
+    """Thousands of tests are there to stay; looking through them for garbage again and again takes its time. What they
+    leave is looked through seldom too: most of it goes by itself."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

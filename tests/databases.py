@@ -16,10 +16,13 @@ from typing import Any
 from weakref import WeakKeyDictionary, finalize
 
 import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, insert, make_url
 from sqlalchemy.engine import Engine
 
-from scheduler import admin
+from scheduler import admin, paths
 from scheduler.config import Settings
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
@@ -30,18 +33,40 @@ from tests.house import Clock
 KINDS = ("sqlite", "postgresql")
 LARGEST = 30_000_000  # bytes of a database that is used again
 CLEANER = "cleaner"
+REVISIONS = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()][::-1]
 Contents = dict[str, list[dict[str, Any]]]
 
 
 class Databases(ABC):
     """Makes databases."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._number = count(1)
+        self._versions: dict[str, str] = {}  # the address of one of each version, which stays
 
     @abstractmethod
     def empty(self, folder: Path) -> str:
         """The address of a new database, without a schema."""
+
+    @abstractmethod
+    def copy(self, url: str, folder: Path) -> str:
+        """The address of a copy of a database that nobody has open."""
+
+    def of_version(self, revision: str, folder: Path) -> str:
+        """The address of a new database of that version, without rows."""
+        return self.copy(self._version(revision), folder)
+
+    def _version(self, revision: str) -> str:
+        """Made of the version before it, and once: from nothing each takes as many steps as there are before it."""
+        if revision not in self._versions:
+            earlier = REVISIONS[: REVISIONS.index(revision)]
+            url = self.of_version(earlier[-1], self._folder) if earlier else self.empty(self._folder)
+            store = Store(url)
+            upgrade_to(store, revision)
+            store.close()
+            self._versions[revision] = url
+        return self._versions[revision]
 
     @abstractmethod
     def example(self, folder: Path) -> str:
@@ -57,12 +82,17 @@ class Databases(ABC):
 
 class Sqlite(Databases):
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__(folder)
         self._example = folder / "example.db"
         _fill(f"sqlite:///{self._example}")
 
     def empty(self, folder: Path) -> str:
         return f"sqlite:///{folder / f'empty-{next(self._number)}.db'}"
+
+    def copy(self, url: str, folder: Path) -> str:
+        copy = self.empty(folder)
+        shutil.copy(url.removeprefix("sqlite:///"), copy.removeprefix("sqlite:///"))
+        return copy
 
     def example(self, folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,8 +110,8 @@ class Postgresql(Databases):
     The schema `example` of each keeps the rows that the others shall have.
     """
 
-    def __init__(self, server: postgres.Server) -> None:
-        super().__init__()
+    def __init__(self, server: postgres.Server, folder: Path) -> None:
+        super().__init__(folder)
         self.server = server
         self._admin: psycopg.Connection | None = None
         self._example = self._new()
@@ -94,13 +124,17 @@ class Postgresql(Databases):
     def empty(self, folder: Path) -> str:
         return self.server.url(self._new())
 
+    def copy(self, url: str, folder: Path) -> str:
+        return self.server.url(self._new(str(make_url(url).database)))
+
     def example(self, folder: Path) -> str:
         name = self._clean.pop() if self._clean else self._new(self._example)
         self._used.add(name)
         return self.server.url(name)
 
     def there(self) -> set[str]:
-        return {row[0] for row in self._ask("SELECT datname FROM pg_database")} - set(self._clean)
+        kept = {make_url(url).database for url in self._versions.values()}.union(self._clean)
+        return {row[0] for row in self._ask("SELECT datname FROM pg_database")} - kept
 
     def forget(self, names: set[str]) -> None:
         for name in names:
@@ -185,8 +219,18 @@ def of_kind(kind: str, folder: Path) -> Iterator[Databases]:
     if kind == "sqlite":
         yield Sqlite(folder)
         return
-    with postgres.started() as server, closing(Postgresql(server)) as databases:
+    with postgres.started() as server, closing(Postgresql(server, folder)) as databases:
         yield databases
+
+
+def upgrade_to(store: Store, revision: str) -> None:
+    if store.file:
+        store.file.touch(mode=0o600)
+    configuration = Config()
+    configuration.set_main_option("script_location", str(paths.MIGRATIONS))
+    with store._writer.connect() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
 
 
 def _fill(url: str) -> None:

@@ -7,6 +7,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,11 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 MODULES = dict(sources())
-ALL = [found for module, source in MODULES.items() for found in imports_of(module, source)]
+
+
+@cache
+def all_imports() -> list[Import]:
+    return [found for module, source in MODULES.items() for found in imports_of(module, source)]
 
 
 def breaches(imports: list[Import]) -> list[str]:
@@ -163,12 +168,12 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def test_imports_point_downwards_only() -> None:
-    assert breaches(ALL) == []
+    assert breaches(all_imports()) == []
 
 
 def test_no_modules_import_each_other() -> None:
     graph: dict[str, set[str]] = {module: set() for module in MODULES}
-    for found in ALL:
+    for found in all_imports():
         target = target_of(found.name)
         if target and target != found.module:
             graph[found.module].add(target)
@@ -177,7 +182,7 @@ def test_no_modules_import_each_other() -> None:
 
 def test_the_guard_sees_the_modules() -> None:
     assert {"scheduler.core.zones", "scheduler.config", "scheduler.i18n"} <= MODULES.keys()
-    assert ("scheduler.core.zones", "pytz") in {(i.module, i.name) for i in ALL}
+    assert ("scheduler.core.zones", "pytz") in {(i.module, i.name) for i in all_imports()}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Imported once, by the server that processes are forked from: loads what a first booking loads, and leaves nothing."""
+"""Imported once, by the server that processes are forked from: loads what they load, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import gc
 import tempfile
 from pathlib import Path
 
-from scheduler import admin
+import psycopg  # noqa: F401
+from alembic import command  # noqa: F401
+
+from scheduler import admin, fetching, refreshing  # noqa: F401
 from scheduler.config import Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from scheduler.web import create_app
+from tests import town  # noqa: F401
 from tests.house import Clock, House
 
 with tempfile.TemporaryDirectory() as folder:

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy import types as sa
 
-from scheduler import paths
 from scheduler.db import engine
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
-from tests.databases import Databases
+from tests.databases import REVISIONS, Databases
 
-REVISIONS = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()][::-1]
 MOMENT = datetime(2027, 2, 10, 6, 0, 0, 123456, tzinfo=UTC)
 ROWS = 3
-
-
-@pytest.fixture
-def store(tmp_path: Path, databases: Databases) -> Iterator[Store]:
-    store = Store(databases.empty(tmp_path))
-    yield store
-    store.close()
-
-
-def to_revision(store: Store, revision: str) -> None:
-    if store.file:
-        store.file.touch(mode=0o600)
-    configuration = Config()
-    configuration.set_main_option("script_location", str(paths.MIGRATIONS))
-    with store.engine.connect() as connection:
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, revision)
 
 
 def test_the_revisions_are_one_line_and_numbered() -> None:
@@ -50,10 +27,13 @@ def test_the_revisions_are_one_line_and_numbered() -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_all_rows_of_an_older_state_are_there_after_the_upgrade(store: Store, revision: str) -> None:
-    to_revision(store, revision)
-    _fill(store)
-    before = _rows(store, _reflected(store))
+def test_all_rows_of_an_older_state_are_there_after_the_upgrade(
+    tmp_path: Path, databases: Databases, revision: str
+) -> None:
+    store = Store(databases.of_version(revision, tmp_path))
+    older = _reflected(store)
+    _fill(store, older)
+    before = _rows(store, older)
     store.upgrade()
     assert store.is_current()
     with store.read() as db:
@@ -64,6 +44,7 @@ def test_all_rows_of_an_older_state_are_there_after_the_upgrade(store: Store, re
         kept = [{column: row[column] for column in rows[0]} for row in after[name]]
         assert kept == rows, name
     _reads_through_the_models(store)
+    store.close()
 
 
 def _reflected(store: Store) -> MetaData:
@@ -81,10 +62,10 @@ def _rows(store: Store, metadata: MetaData) -> dict[str, list[dict[str, Any]]]:
         }
 
 
-def _fill(store: Store) -> None:
-    """Rows in every table as it is now, whose references hold."""
+def _fill(store: Store, there: MetaData) -> None:
+    """Rows in every table that is there, whose references hold."""
     with store.write() as db:
-        for table in _reflected(store).sorted_tables:
+        for table in there.sorted_tables:
             if table.name != "alembic_version":
                 db.execute(insert(table), [_row(table, number) for number in range(1, ROWS + 1)])
 

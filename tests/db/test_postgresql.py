@@ -163,7 +163,7 @@ def test_a_commit_of_which_nobody_knows_is_found_by_its_key(house: House, databa
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Postgresql]:
-    with postgres.started() as server, closing(Postgresql(server)) as databases:
+    with postgres.started() as server, closing(Postgresql(server, tmp_path)) as databases:
         yield databases
 
 

@@ -20,7 +20,7 @@ from scheduler.core.errors import NotReady
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
-from tests.databases import Databases
+from tests.databases import REVISIONS, Databases
 from tests.house import House
 
 
@@ -94,8 +94,7 @@ def test_a_migration_that_was_cut_short_is_taken_up_again(
     tmp_path: Path, databases: Databases, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     """I03."""
-    store, whole = Store(databases.empty(tmp_path)), Store(databases.empty(tmp_path))
-    whole.upgrade()
+    store, whole = Store(databases.empty(tmp_path)), Store(databases.of_version(REVISIONS[-1], tmp_path))
     with monkeypatch.context() as patch:
         _cut_short(patch, at)
         with pytest.raises(KeyboardInterrupt):

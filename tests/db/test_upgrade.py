@@ -10,37 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, func, insert, inspect, select
 
-from scheduler import paths
 from scheduler.config import Database, Settings
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from scheduler.worker import Worker
 from tests import post_office, processes
-from tests.databases import Databases, copied, empty_the_journal, must_be_whole
+from tests.databases import REVISIONS, Databases, copied, empty_the_journal, must_be_whole
 from tests.house import BAT, NOW, Clock, House
 from tests.post_office import PostOffice
 
-REVISIONS = [found.revision for found in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()][::-1]
 WITH_MAIL = REVISIONS[REVISIONS.index("0003") :]
-
-
-def at(url: str, revision: str) -> Store:
-    """A new database of that version."""
-    store = Store(url)
-    configuration = Config()
-    configuration.set_main_option("script_location", str(paths.MIGRATIONS))
-    if store.file:
-        store.file.touch(mode=0o600)
-    with store._writer.connect() as connection:
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, revision)
-    return store
 
 
 def as_it_was_then(old: Store, now: Store) -> None:
@@ -73,7 +55,7 @@ def test_mail_that_waits_during_an_upgrade_leaves_with_the_same_bytes(
     house.book()
     house.book(people=(BAT,))
     waiting = {row.message_id: row.sha256 for row in house.outbox()}
-    old = at(databases.empty(tmp_path), revision)
+    old = Store(databases.of_version(revision, tmp_path))
     as_it_was_then(old, house.desk.store)
     assert not old.is_current() or revision == REVISIONS[-1]
     old.upgrade()
@@ -93,7 +75,7 @@ def test_the_copy_of_the_old_version_still_sends_after_a_way_back(
 ) -> None:
     """J14: the way back is the copy that was made before; it is as it was, and so are its mails."""
     house.book()
-    old = at(databases.empty(tmp_path), WITH_MAIL[-2])
+    old = Store(databases.of_version(WITH_MAIL[-2], tmp_path))
     as_it_was_then(old, house.desk.store)
     old.close()
     settings = house.desk.settings.model_copy(update={"database": Database(url=old.url)})
@@ -122,11 +104,11 @@ def test_an_upgrade_that_is_killed_is_taken_up_again(
     house: House, databases: Databases, tmp_path: Path, revision: str
 ) -> None:
     """I03: at every so manieth statement."""
-    whole = at(databases.empty(tmp_path), "head")
+    whole = Store(databases.of_version(REVISIONS[-1], tmp_path))
     for step in range(1, 200, 13):
-        url = databases.empty(tmp_path)
+        url = databases.empty(tmp_path) if revision == "base" else databases.of_version(revision, tmp_path)
         if revision != "base":
-            old = at(url, revision)
+            old = Store(url)
             as_it_was_then(old, house.desk.store)
             old.close()
         killed = processes.was_killed(processes.start(upgrade, url, failpoint=f"written:{step}"))
