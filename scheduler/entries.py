@@ -100,7 +100,12 @@ def maker(desk: Desk) -> str:
 
 @cache
 def _maker(*settings: str) -> str:
-    digest = hashlib.sha256(repr((settings, zones.tz_version(), [metadata.version(n) for n in _LIBRARIES])).encode())
+    return hashlib.sha256(repr((settings, zones.tz_version(), _program())).encode()).hexdigest()[:16]
+
+
+@cache
+def _program() -> str:
+    digest = hashlib.sha256(repr([metadata.version(name) for name in _LIBRARIES]).encode())
     for path in sorted(p for pattern in ("*.py", "*.toml") for p in paths.PACKAGE.rglob(pattern)):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
