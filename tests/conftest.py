@@ -7,23 +7,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine
-from werkzeug.routing import Rule
 
 from scheduler import passwords, tokens
 from scheduler.config import Database, Mail, Server, Settings
-from scheduler.db import engine
-from scheduler.mail import compose
 from tests import databases as made_for_tests
-from tests import letter_box, postgres
+from tests import letter_box, postgres, sparing
 from tests.databases import Databases
 from tests.house import Clock, House, desk_of
 
@@ -97,47 +91,9 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_routes() -> Iterator[None]:
-    """As for templates: what writes the address of a route is compiled once, not for each application."""
-    given, made = Rule._compile_builder, dict[Any, Any]()
-
-    def once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, repr(rule.defaults), tuple(rule._trace), append_unknown)
-        if key not in made:
-            made[key] = given(rule, append_unknown)
-        return made[key]
-
-    Rule._compile_builder = once  # type: ignore[method-assign]
-    yield
-    Rule._compile_builder = given  # type: ignore[method-assign]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def proved_once() -> Iterator[None]:
-    """Each application and each worker proves its mail library before it begins; here they all have the same one."""
-    given = compose.self_test
-    compose.self_test = cache(given)
-    yield
-    compose.self_test = given
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_statements() -> Iterator[None]:
-    """As for routes: SQL is compiled once for all databases of a kind. The dialect is part of what it is known by."""
-    given, first = engine.create_engine, dict[str, Engine]()
-
-    def sharing(*args: Any, **named: Any) -> Engine:
-        made = given(*args, **named)
-        other = first.setdefault(made.dialect.name, made)
-        if getattr(other.dialect, "server_version_info", None) is None:  # it never found its database
-            first[made.dialect.name] = made
-        else:
-            made.dialect, made._compiled_cache = other.dialect, other._compiled_cache
-        return made
-
-    engine.create_engine = sharing
-    yield
-    engine.create_engine = given
+def made_once() -> Iterator[None]:
+    with sparing.once():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary, finalize
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import event, insert, make_url
 from sqlalchemy.engine import Engine
 
@@ -33,7 +32,7 @@ from tests.house import Clock
 KINDS = ("sqlite", "postgresql")
 LARGEST = 30_000_000  # bytes of a database that is used again
 CLEANER = "cleaner"
-REVISIONS = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()][::-1]
+REVISIONS = sorted(path.name.partition("_")[0] for path in (paths.MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 Contents = dict[str, list[dict[str, Any]]]
 
 

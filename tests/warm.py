@@ -14,9 +14,10 @@ from scheduler.config import Settings
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
 from scheduler.web import create_app
-from tests import town  # noqa: F401
+from tests import databases, sparing, town  # noqa: F401
 from tests.house import Clock, House
 
+sparing.once().__enter__()  # for as long as there are processes of its
 with tempfile.TemporaryDirectory() as folder:
     store = Store(f"sqlite:///{Path(folder) / 'warm.db'}")
     store.upgrade()

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy import types as sa
 
+from scheduler import paths
 from scheduler.db import engine
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
@@ -22,7 +24,8 @@ ROWS = 3
 
 
 def test_the_revisions_are_one_line_and_numbered() -> None:
-    assert [f"{n:04d}" for n in range(1, len(REVISIONS) + 1)] == REVISIONS
+    one_after_the_other = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()]
+    assert one_after_the_other[::-1] == [f"{n:04d}" for n in range(1, len(REVISIONS) + 1)] == REVISIONS
     assert engine._newest() == REVISIONS[-1]
 
 
