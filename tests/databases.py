@@ -26,7 +26,7 @@ from scheduler.config import Settings
 from scheduler.db import tables as t
 from scheduler.db.engine import Store
 from scheduler.desk import Desk
-from tests import postgres
+from tests import postgres, sparing
 from tests.house import Clock
 
 KINDS = ("sqlite", "postgresql")
@@ -119,6 +119,7 @@ class Postgresql(Databases):
         self._clean: list[str] = []
         self._used: set[str] = set()
         self._cleaners: dict[str, psycopg.Connection] = {}
+        self._cleanings = 0  # asking how large a database is takes longer than cleaning it
 
     def empty(self, folder: Path) -> str:
         return self.server.url(self._new())
@@ -129,6 +130,7 @@ class Postgresql(Databases):
     def example(self, folder: Path) -> str:
         name = self._clean.pop() if self._clean else self._new(self._example)
         self._used.add(name)
+        sparing.keep_connections(self.server.url(name))
         return self.server.url(name)
 
     def there(self) -> set[str]:
@@ -140,6 +142,7 @@ class Postgresql(Databases):
             if name in self._used and self._cleaned(name):
                 self._clean.append(name)
             else:
+                sparing.end_resting(name)
                 self._ask(f"DROP DATABASE {name} WITH (FORCE)")
                 if cleaner := self._cleaners.pop(name, None):
                     cleaner.close()
@@ -148,6 +151,7 @@ class Postgresql(Databases):
     def close(self) -> None:
         for connection in filter(None, (self._admin, *self._cleaners.values())):
             connection.close()
+        sparing.end_resting()
 
     def _kept(self) -> str:
         """Keeps the rows of the example; gives the statements that bring them back, whatever was done to them."""
@@ -169,6 +173,9 @@ class Postgresql(Databases):
             connection = self._cleaner(name)
             self._end_others(connection, name)
             connection.execute(self._bring_back)  # type: ignore[call-overload]
+            self._cleanings += 1
+            if self._cleanings % 16:
+                return True
             found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         except psycopg.Error:  # a test took the tables away
             return False
@@ -189,14 +196,16 @@ class Postgresql(Databases):
 
     def _end_others(self, connection: psycopg.Connection, name: str) -> None:
         """Ends what a test left open. PostgreSQL's own waiting for that takes a tenth of a second at least."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> ALL(%s)"
+        ours = [connection.info.backend_pid, *sparing.resting(name)]
         end = time.monotonic() + 5
-        while connection.execute(others, (name, connection.info.backend_pid)).fetchall():
+        while connection.execute(others, (name, ours)).fetchall():
             assert time.monotonic() < end, "a connection does not end"
             time.sleep(0.001)
 
     def _new(self, template: str = "template0") -> str:
         name = f"city_hall_{next(self._number)}"
+        sparing.end_resting(template)
         self._ask(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
@@ -255,6 +264,7 @@ def copied(settings: Settings, folder: Path) -> Settings:
         with psycopg.connect(_beside(url), autocommit=True) as connection:
             cleaners = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
             connection.execute(cleaners, (CLEANER,))
+            sparing.end_resting(str(make_url(url).database))
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database} STRATEGY FILE_COPY")  # type: ignore[call-overload]
     return settings.model_copy(update={"database": settings.database.model_copy(update={"url": copy})})
 
@@ -266,6 +276,7 @@ def discard(settings: Settings) -> None:
             left.unlink()
         return
     url = settings.database.url
+    sparing.end_resting(str(make_url(url).database))
     with psycopg.connect(_beside(url), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")  # type: ignore[call-overload]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import select
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Engine, event, make_url
 from werkzeug.routing import Rule
 
 from scheduler.db import engine
@@ -48,12 +52,83 @@ def _statements() -> Iterator[None]:
         if getattr(other.dialect, "server_version_info", None) is None:  # it never found its database
             first[made.dialect.name] = made
         else:
+            made.dialect.initialize = lambda connection: None  # type: ignore[method-assign]
             made.dialect, made._compiled_cache = other.dialect, other._compiled_cache
+        if made.dialect.name == "postgresql":
+            _lends_connections(made)
         return made
 
     engine.create_engine = sharing
     yield
     engine.create_engine = given
+
+
+# --- connections to PostgreSQL
+
+# A server's process that begins knows nothing of the tables, and takes longer to learn it than most tests take: those
+# that are closed in order are kept for the next one who comes to the same database, if it is one that is used again.
+_KEPT = 4
+_resting: dict[tuple[str, str], list[psycopg.Connection]] = {}  # by the places of those databases
+_lock = threading.Lock()
+
+
+def keep_connections(url: str) -> None:
+    """Connections to this database may rest between those who use it."""
+    address = make_url(url)
+    with _lock:
+        _resting.setdefault(_place({**address.query, "dbname": address.database}), [])
+
+
+def _lends_connections(made: Engine) -> None:
+    event.listen(made, "do_connect", lambda _dialect, _record, _places, named: _taken(_place(named)))
+    made.pool._dialect.do_close = _put_back  # type: ignore[method-assign]
+
+
+def _place(named: Mapping[str, Any]) -> tuple[str, str]:
+    return str(named.get("host")), str(named.get("dbname"))
+
+
+def _taken(place: tuple[str, str]) -> psycopg.Connection | None:
+    with _lock:
+        waiting = _resting.get(place, [])
+        while waiting:
+            connection = waiting.pop()
+            if _is_well(connection):
+                return connection
+            connection.close()
+    return None  # then a new one is made
+
+
+def _put_back(connection: Any) -> None:
+    with _lock:
+        waiting = None if connection.closed else _resting.get((connection.info.host, connection.info.dbname))
+        if waiting is not None and len(waiting) < _KEPT and _is_well(connection):
+            waiting.append(connection)
+            return
+    connection.close()
+
+
+def _is_well(connection: psycopg.Connection) -> bool:
+    """It is open, between two transactions, and the server has said nothing, as it does before it ends."""
+    if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
+        return False
+    heard = select.poll()
+    heard.register(connection.fileno(), select.POLLIN)
+    return not heard.poll(0)
+
+
+def resting(database: str) -> list[int]:
+    """The server's processes behind the connections that wait for the next one who comes to this database."""
+    with _lock:
+        return [c.info.backend_pid for (_, name), found in _resting.items() if name == database for c in found]
+
+
+def end_resting(database: str = "") -> None:
+    """Of all databases, unless one is named."""
+    with _lock:
+        for place in [place for place in _resting if database in ("", place[1])]:
+            while _resting[place]:
+                _resting[place].pop().close()
 
 
 @contextmanager
