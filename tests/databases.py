@@ -197,7 +197,7 @@ class Postgresql(Databases):
     def _end_others(self, connection: psycopg.Connection, name: str) -> None:
         """Ends what a test left open. PostgreSQL's own waiting for that takes a tenth of a second at least."""
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> ALL(%s)"
-        ours = [connection.info.backend_pid, *sparing.resting(name)]
+        ours = [connection.info.backend_pid, *sparing.rested(name)]
         end = time.monotonic() + 5
         while connection.execute(others, (name, ours)).fetchall():
             assert time.monotonic() < end, "a connection does not end"

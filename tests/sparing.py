@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -48,14 +49,14 @@ def _statements() -> Iterator[None]:
 
     def sharing(*args: Any, **named: Any) -> Engine:
         made = given(*args, **named)
+        if made.dialect.name == "postgresql":
+            _lends_connections(made)
         other = first.setdefault(made.dialect.name, made)
         if getattr(other.dialect, "server_version_info", None) is None:  # it never found its database
             first[made.dialect.name] = made
         else:
             made.dialect.initialize = lambda connection: None  # type: ignore[method-assign]
             made.dialect, made._compiled_cache = other.dialect, other._compiled_cache
-        if made.dialect.name == "postgresql":
-            _lends_connections(made)
         return made
 
     engine.create_engine = sharing
@@ -69,6 +70,7 @@ def _statements() -> Iterator[None]:
 # that are closed in order are kept for the next one who comes to the same database, if it is one that is used again.
 _KEPT = 4
 _resting: dict[tuple[str, str], list[psycopg.Connection]] = {}  # by the places of those databases
+_lenders = WeakSet[Engine]()
 _lock = threading.Lock()
 
 
@@ -82,6 +84,7 @@ def keep_connections(url: str) -> None:
 def _lends_connections(made: Engine) -> None:
     event.listen(made, "do_connect", lambda _dialect, _record, _places, named: _taken(_place(named)))
     made.pool._dialect.do_close = _put_back  # type: ignore[method-assign]
+    _lenders.add(made)
 
 
 def _place(named: Mapping[str, Any]) -> tuple[str, str]:
@@ -117,8 +120,11 @@ def _is_well(connection: psycopg.Connection) -> bool:
     return not heard.poll(0)
 
 
-def resting(database: str) -> list[int]:
-    """The server's processes behind the connections that wait for the next one who comes to this database."""
+def rested(database: str) -> list[int]:
+    """Puts back what nobody uses of this database, also where a test forgot to close it; gives the server's processes
+    behind all connections that wait for the next one who comes."""
+    for lender in [lender for lender in _lenders if lender.url.database == database]:
+        lender.dispose()
     with _lock:
         return [c.info.backend_pid for (_, name), found in _resting.items() if name == database for c in found]
 
