@@ -16,7 +16,7 @@ demo: .venv/installed
 	exec $(BIN)/python -m scheduler demo --dir $(DEMO_DIR) --port $(PORT)
 
 test: .venv/installed-tools
-	$(BIN)/python -m pytest -n 4  # some wait while others compute
+	$(BIN)/python -m pytest -n 3  # one waits while two compute
 
 # A thousand kills, and every SQL statement failing once (minutes); KILLS= changes how many.
 test-long: .venv/installed-tools
