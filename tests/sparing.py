@@ -71,7 +71,7 @@ def _statements() -> Iterator[None]:
 _KEPT = 4
 _resting: dict[tuple[str, str], list[psycopg.Connection]] = {}  # by the places of those databases
 _lenders = WeakSet[Engine]()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a forgotten store is closed whenever the garbage is collected, here too
 
 
 def keep_connections(url: str) -> None:

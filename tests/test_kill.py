@@ -22,7 +22,7 @@ from tests import databases, processes, town
 from tests.house import Clock, House, parsed
 from tests.town import LATER, Town
 
-KILLS, MANY_KILLS = 25, int(os.environ.get("KILLS", "1000"))
+KILLS, MANY_KILLS = 25, int(os.environ.get("KILLS", "1000"))  # on each database
 
 
 def test_nothing_is_lost_and_nothing_has_two_contents_or_effects(
