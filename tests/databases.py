@@ -205,7 +205,6 @@ class Postgresql(Databases):
 
     def _new(self, template: str = "template0") -> str:
         name = f"city_hall_{next(self._number)}"
-        sparing.end_resting(template)
         self._ask(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
@@ -276,7 +275,6 @@ def discard(settings: Settings) -> None:
             left.unlink()
         return
     url = settings.database.url
-    sparing.end_resting(str(make_url(url).database))
     with psycopg.connect(_beside(url), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")  # type: ignore[call-overload]
 

@@ -21,7 +21,7 @@ from scheduler.mail import compose
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Routes and SQL are compiled once, and the mail library is proved once."""
+    """Routes and SQL are compiled once, the mail library is proved once, and connections to PostgreSQL rest."""
     with _routes(), _statements(), _proofs():
         yield
 
@@ -49,7 +49,7 @@ def _statements() -> Iterator[None]:
 
     def sharing(*args: Any, **named: Any) -> Engine:
         made = given(*args, **named)
-        if made.dialect.name == "postgresql":
+        if made.dialect.name == "postgresql" and engine.BUSY_SECONDS == _PATIENCE:
             _lends_connections(made)
         other = first.setdefault(made.dialect.name, made)
         if getattr(other.dialect, "server_version_info", None) is None:  # it never found its database
@@ -64,11 +64,21 @@ def _statements() -> Iterator[None]:
     engine.create_engine = given
 
 
+@contextmanager
+def _proofs() -> Iterator[None]:
+    """Each application and each worker proves its mail library before it begins."""
+    given = compose.self_test
+    compose.self_test = cache(given)
+    yield
+    compose.self_test = given
+
+
 # --- connections to PostgreSQL
 
 # A server's process that begins knows nothing of the tables, and takes longer to learn it than most tests take: those
 # that are closed in order are kept for the next one who comes to the same database, if it is one that is used again.
 _KEPT = 4
+_PATIENCE = engine.BUSY_SECONDS  # a setting of each session: whoever has another one neither lends nor takes
 _resting: dict[tuple[str, str], list[psycopg.Connection]] = {}  # by the places of those databases
 _lenders = WeakSet[Engine]()
 _lock = threading.RLock()  # a forgotten store is closed whenever the garbage is collected, here too
@@ -106,6 +116,7 @@ def _put_back(connection: Any) -> None:
     with _lock:
         waiting = None if connection.closed else _resting.get((connection.info.host, connection.info.dbname))
         if waiting is not None and len(waiting) < _KEPT and _is_well(connection):
+            connection.autocommit, connection.isolation_level = False, None  # also of one that was thrown away
             waiting.append(connection)
             return
     connection.close()
@@ -135,12 +146,3 @@ def end_resting(database: str = "") -> None:
         for place in [place for place in _resting if database in ("", place[1])]:
             while _resting[place]:
                 _resting[place].pop().close()
-
-
-@contextmanager
-def _proofs() -> Iterator[None]:
-    """Each application and each worker proves its mail library before it begins."""
-    given = compose.self_test
-    compose.self_test = cache(given)
-    yield
-    compose.self_test = given

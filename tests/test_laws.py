@@ -26,7 +26,6 @@ from scheduler.core.meeting import Meeting
 from scheduler.core.words import LANGUAGES, Wording
 from scheduler.db import tables as t
 from scheduler.mail import compose
-from scheduler.worker import Worker
 from tests import databases, lands
 from tests.house import AYLIN, BAT, JOHN, KIM, START, House, calendar_of, parsed
 from tests.mail import samples
@@ -256,7 +255,7 @@ def test_each_coordinator_hears_once_of_what_was_found(
     house.book(start=START + timedelta(days=1))
     assert laws.watch(desk) == 0
     with lands.believing(summer):
-        assert once(house)
+        house.send_all()
         assert laws.watch(desk) == 0
         (word,) = house.outbox(kind="notice-law")
         assert (word.recipient, word.envelope_from) == (MINE, "")
@@ -293,19 +292,15 @@ def test_a_worker_that_is_started_again_and_again_looks_once_a_day_and_at_new_da
     house.book()
     for hours, seen in ((0, 1), (22, 1), (1, 2), (0, 2)):
         house.clock.forward(hours=hours)
-        assert once(house)
+        house.send_all()
         assert len(looks) == seen
     with lands.believing(winter):
-        assert once(house)
-        assert once(house)
+        house.send_all()
+        house.send_all()
         assert len(house.outbox(kind="notice-law")) == 1
     assert len(looks) == 3
     monkeypatch.setattr(laws, "watch_today", lambda desk: 1 / 0)
-    assert once(house)  # mail does not wait for it
-
-
-def once(house: House) -> bool:
-    return Worker(house.desk, threading.Event()).once()
+    house.send_all()  # mail does not wait for it
 
 
 def _meetings(house: House) -> list:

@@ -22,6 +22,7 @@ from scheduler.planning_answers import OWN_REASONS
 from scheduler.web import calendars, changes_of_law, own_sign_in
 
 AREAS = sorted({path.name for path in paths.TRANSLATIONS.glob("*/*.toml")})
+OTHERS = [language for language in LANGUAGES if language != "en"]  # each is compared with English
 KEYS = sorted({key for language in LANGUAGES for key in i18n.catalogue(language)})
 
 # Sentences that need no letter of the language's own: names, numbers, abbreviations, places to fill.
@@ -167,7 +168,7 @@ def test_no_text_is_empty_or_padded(language: str) -> None:
     assert [name for name, text in texts.items() if not text or text != text.strip()] == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", OTHERS)
 def test_all_languages_fill_the_same_places(language: str) -> None:
     found, english = ({key: _places_of(key, spoken) for key in KEYS} for spoken in (language, "en"))
     assert {key: filled for key, filled in found.items() if filled != english[key]} == {}
@@ -191,7 +192,7 @@ def test_plural_forms_are_those_of_the_language(language: str) -> None:
     assert {key: found for key, found in tables.items() if found != categories} == {}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", OTHERS)
 def test_an_entry_is_plural_in_all_languages_or_in_none(language: str) -> None:
     found, english = ({key for key in KEYS if isinstance(i18n.catalogue(s)[key], dict)} for s in (language, "en"))
     assert found == english

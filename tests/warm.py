@@ -17,7 +17,8 @@ from scheduler.web import create_app
 from tests import databases, sparing, town  # noqa: F401
 from tests.house import Clock, House
 
-sparing.once().__enter__()  # for as long as there are processes of its
+shared = sparing.once()  # held, or it would end here
+shared.__enter__()
 with tempfile.TemporaryDirectory() as folder:
     store = Store(f"sqlite:///{Path(folder) / 'warm.db'}")
     store.upgrade()

@@ -135,6 +135,7 @@ def statements(desk: Desk) -> Iterator[list[str]]:
     event.remove(desk.store.engine, "before_cursor_execute", hear)
 
 
+@pytest.mark.usefixtures("words")
 def test_no_statement_reads_meetings_without_saying_whose(stage: Stage) -> None:
     with statements(stage.desk) as heard:
         list(answers_to(stage, "stranger"))
