@@ -185,15 +185,19 @@ def _place_faults(draft: Draft, directory: Directory) -> Iterator[Fault]:
         yield Fault("/video_url", "bad-url")
 
 
-@lru_cache(maxsize=1024)  # every mail about a meeting asks again
 def is_web_address(url: str) -> bool:
     """Whether `url` is an http(s) address with a host, of printable characters without spaces, at most 1000."""
+    return len(url) <= URL_LIMIT and _is_web_address(url)  # what is asked further is kept
+
+
+@lru_cache(maxsize=1024)  # every mail about a meeting asks again
+def _is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
     printable = url.isprintable() and not re.search(r"[\s<>\"\\]", url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and printable and len(url) <= URL_LIMIT
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and printable
 
 
 def _resolve_time(draft: Draft, directory: Directory, bounds: Bounds) -> tuple[datetime, datetime, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core import decisions
+from scheduler.core import decisions, drafts
 from scheduler.core.cities import City, Directory, Field, Objective, Room, Topic
 from scheduler.core.drafts import AGENDA_LIMIT, TITLE_LIMIT, Bounds, Checked, check
 from scheduler.core.errors import Invalid
@@ -241,3 +241,11 @@ def test_text_may_be_edited_while_the_meeting_runs() -> None:
     assert check(replace(draft_of(booked), title=Wording.of("Other")), DIRECTORY, running).start == booked.start
     moved = replace(draft_of(booked), wall=booked.wall - timedelta(hours=1))
     assert faults(moved, running) == [("/wall", "in-the-past")]
+
+
+def test_no_address_that_is_too_long_is_kept() -> None:
+    """Some are asked about again and again; what somebody types may have a million letters."""
+    drafts._is_web_address.cache_clear()
+    assert drafts.is_web_address("https://video.example/" + "x" * 978)
+    assert not drafts.is_web_address("https://video.example/" + "x" * 979)
+    assert drafts._is_web_address.cache_info().currsize == 1
