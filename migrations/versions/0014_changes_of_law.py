@@ -12,7 +12,3 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("meetings", sa.Column("known", sa.Text(), nullable=False, server_default=""))
     op.add_column("meetings", sa.Column("law_notice", sa.String(16), nullable=False, server_default=""))
-    noticed = sa.text("law_notice <> ''")  # hardly any: each agenda counts them
-    op.create_index(
-        "ix_meetings_law_notice", "meetings", ["law_notice"], sqlite_where=noticed, postgresql_where=noticed
-    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, update
 
 from scheduler.db import tables as t
 
 _m = t.meetings.c
-_NOTICED = text("law_notice <> ''")  # the very words of the index
 
 
 def fill_known(db: Connection, known: Mapping[int, str]) -> None:
@@ -20,7 +19,7 @@ def fill_known(db: Connection, known: Mapping[int, str]) -> None:
 
 def marks(db: Connection) -> dict[int, str]:
     """The mark of what was told, by meeting."""
-    found = db.execute(select(_m.id, _m.law_notice).where(_NOTICED))
+    found = db.execute(select(_m.id, _m.law_notice).where(t.NOTICED))
     return {row.id: row.law_notice for row in found}
 
 
@@ -31,7 +30,7 @@ def mark(db: Connection, meeting_id: int) -> str:
 def count(db: Connection, host: str | None, now: datetime) -> int:
     """Meetings to come, of this host or of all, about which there was word and no decision yet."""
     # There was word of hardly any; asked for those to come too, SQLite would rather go through all of these.
-    noticed = select(_m.starts, _m.status).where(_NOTICED)
+    noticed = select(_m.starts, _m.status).where(t.NOTICED)
     found = db.execute(noticed if host is None else noticed.where(_m.host == host))
     return sum(m.starts > now and m.status == "confirmed" for m in found)
 

@@ -172,6 +172,8 @@ people = Table(
 
 # --- meetings
 
+NOTICED = text("law_notice <> ''")  # of a meeting: there was word of a change of law; the words of its index
+
 meetings = Table(
     "meetings",
     metadata,
@@ -207,7 +209,7 @@ meetings = Table(
     CheckConstraint("starts < ends", name="interval"),
     Index(None, "starts", "id"),
     Index(None, "ends"),
-    Index(None, "law_notice", sqlite_where=text("law_notice <> ''"), postgresql_where=text("law_notice <> ''")),
+    Index(None, "law_notice", sqlite_where=NOTICED, postgresql_where=NOTICED),
 )
 
 participations = Table(

@@ -50,6 +50,17 @@ def test_all_rows_of_an_older_state_are_there_after_the_upgrade(
     store.close()
 
 
+def test_an_index_that_an_earlier_0014_made_is_no_obstacle(tmp_path: Path, databases: Databases) -> None:
+    store = Store(databases.of_version("0015", tmp_path))
+    with store.write() as db:
+        db.exec_driver_sql("CREATE INDEX ix_meetings_law_notice ON meetings (law_notice) WHERE law_notice <> ''")
+    store.upgrade()
+    assert store.is_current()
+    with store.read() as db:
+        assert compare_metadata(MigrationContext.configure(db), t.metadata) == []
+    store.close()
+
+
 def _reflected(store: Store) -> MetaData:
     found = MetaData()
     found.reflect(store.engine)
