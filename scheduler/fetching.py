@@ -39,13 +39,13 @@ from scheduler.web_addresses import PORT, BadAddress, checked
 TOTAL_SECONDS = 20.0
 CONNECT_SECONDS, READ_SECONDS = 8.0, 10.0
 REDIRECTS = 3
-for library in ("urllib3", "requests_hardened"):
-    logging.getLogger(library).setLevel(logging.CRITICAL)
-
 _PIECE = 1 << 16
 _USER_AGENT = "scheduler (reads published calendars)"
 # What Python's tables call global, and what leads to IPv4 addresses, to our site, or nowhere.
 _NOT_PUBLIC = [ipaddress.ip_network(net) for net in ("::/96", "64:ff9b::/96", "2002::/16", "2001::/32", "fec0::/10")]
+
+for _library in ("urllib3", "requests_hardened"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 
 class Unreachable(Exception):

@@ -39,6 +39,11 @@ PUBLIC: PublicOf = public_holidays.of_year
 # --- what changed
 
 
+def undecided(meeting: Meeting, directory: Directory, now: datetime, public: PublicOf = PUBLIC) -> Finding | None:
+    """The change of law about this meeting that waits for a decision."""
+    return laws.find(meeting, directory, public) if laws.may_wait(meeting, now) else None
+
+
 def findings(desk: Desk, actor: Person | None, public: PublicOf = PUBLIC) -> list[Finding]:
     """What changed about meetings to come that the person may edit, by start. Changes nothing."""
     now = desk.now()

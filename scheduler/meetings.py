@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from scheduler import public_holidays, rights
-from scheduler.core import laws, zones
+from scheduler import rights
+from scheduler.core import zones
 from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.itip import Answer
-from scheduler.core.laws import Finding
 from scheduler.core.meeting import Meeting
 from scheduler.db import directory as cities
 from scheduler.db import inbox, law_notices, meetings, outbox
@@ -25,7 +24,6 @@ __all__ = [
     "Recorded",
     "Sheet",
     "attention",
-    "change_of_law",
     "listing",
     "people",
     "show",
@@ -50,7 +48,6 @@ class Sheet:
     deliveries: Mapping[str, Delivery]
     history: tuple[Recorded, ...]
     may_edit: bool
-    law: Finding | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +79,15 @@ def show(desk: Desk, actor: Person | None, meeting_id: int) -> Sheet:
         meeting = rights.must_read(actor, meetings.load(db, meeting_id))
         owner = cities.person(db, meeting.owner_id)
         assert owner is not None
-        directory = cities.load(db)
         history = tuple(Recorded(*entry) for entry in meetings.history(db, meeting_id))
         return Sheet(
             meeting,
-            directory,
+            cities.load(db),
             owner,
             outbox.deliveries(db, meeting_id),
             history,
             rights.may_edit(actor, meeting),
-            change_of_law(meeting, directory, desk.now()),
         )
-
-
-def change_of_law(meeting: Meeting, directory: Directory, now: datetime) -> Finding | None:
-    """The change of law about a meeting to come that waits for a decision."""
-    if meeting.status != "confirmed" or meeting.start <= now:
-        return None
-    return laws.find(meeting, directory, public_holidays.of_year)
 
 
 def listing(desk: Desk, actor: Person | None, wanted: Filter) -> Listing:

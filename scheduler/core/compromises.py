@@ -21,15 +21,13 @@ import numpy as np
 
 from scheduler.core.calendars import Calendar
 from scheduler.core.cities import BY_DAYLIGHT, City, Minutes, WeeklyHours
-from scheduler.core.hours import DAY_MINUTES, Days
+from scheduler.core.hours import DAY_MINUTES, MARGIN, Days
 from scheduler.core.search import Grid, Search
 from scheduler.core.spans import Array, Spans
 
 MORE_MINUTES = 30
 QUARTER = 15
 WEEK = timedelta(days=7)
-
-_MARGIN = timedelta(days=3)  # another city's local day can be one off, and a meeting runs into the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def _hours(search: Search, taken: Array) -> Iterator[Compromise]:
 
 def _closed(search: Search, calendar: Calendar, city: City) -> Spans:
     """When the calendar's city would be closed near the days searched if it were `city`."""
-    days = Days(calendar.closures, search.grid.since - _MARGIN, search.grid.until + _MARGIN, calendar.clock)
+    days = Days(calendar.closures, search.grid.since - MARGIN, search.grid.until + MARGIN, calendar.clock)
     return days.spans([*days.office_weeks(city), (city.stretch, days.everyday())]).gaps()
 
 

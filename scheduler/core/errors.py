@@ -13,7 +13,7 @@ reader's language, and never carries text of its own.
     ├── Outdated           somebody else changed it in between                                                412
     ├── TooMany            a limit was reached; says when to come back                                        429
     ├── Busy               the database is not to be had at the moment                                        503
-    └── NotReady           there is no database of this version; the operator's matter                        503
+    └── NotReady           no database of this version, or no time zones; the operator's matter               503
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import TypeVar
 from scheduler.core.calendars import Calendar
 from scheduler.core.spans import Array
 
-Minutes = TypeVar("Minutes", int, Array)
+Amount = TypeVar("Amount", int, Array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def burdens(calendars: Iterable[Calendar], start: datetime, end: datetime) -> di
     return {calendar.city.slug: minutes_outside(calendar, start, end) for calendar in calendars}
 
 
-def growth(before: int, more: Minutes) -> Minutes:
+def growth(before: int, more: Amount) -> Amount:
     """By how much the square grows; of many possible minutes at once, if `more` is an array."""
     return more * (2 * before + more)
 

@@ -24,7 +24,7 @@ from scheduler.core.spans import Array, Bounds, Mask, Span, Spans
 DAY_MINUTES = 24 * 60
 DAY_SECONDS = DAY_MINUTES * 60
 _EPOCH = date(1970, 1, 1).toordinal()
-_MARGIN = timedelta(days=3)  # more than any offset, and than a meeting that starts on the last day
+MARGIN = timedelta(days=3)  # more than other cities' days are off, and than a meeting that starts on the last one
 
 
 class Clock:
@@ -34,8 +34,8 @@ class Clock:
     """
 
     def __init__(self, zone: str, since: date, until: date) -> None:
-        begin = datetime.combine(since, time(), UTC) - _MARGIN
-        end = datetime.combine(min(until, date.max - _MARGIN), time(), UTC) + _MARGIN
+        begin = datetime.combine(since, time(), UTC) - MARGIN
+        end = datetime.combine(min(until, date.max - MARGIN), time(), UTC) + MARGIN
         self._offsets = [_seconds(zones.offset_at(begin, zone))]
         self._changes: list[int] = []
         for at, _, after, _ in zones.transitions(zone, begin + timedelta(seconds=1), end):

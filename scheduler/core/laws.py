@@ -104,9 +104,14 @@ def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | 
     return found if found.is_of_time or found.closures else None
 
 
+def may_wait(meeting: Meeting, now: datetime) -> bool:
+    """Whether it is to come: about any other one nobody decides."""
+    return meeting.status == "confirmed" and meeting.start > now
+
+
 def clocks_wait(meeting: Meeting, directory: Directory, now: datetime) -> bool:
     """Whether it is to come and its clocks are no longer those that people were told, and nobody has decided yet."""
-    if meeting.status != "confirmed" or meeting.start <= now:
+    if not may_wait(meeting, now):
         return False
     cities = [directory.cities[slug] for slug in meeting.cities]
     return _meaning(meeting)[0] != SAME or bool(_shifts(meeting, cities, _read(meeting.known)))

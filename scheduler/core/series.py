@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 
 from scheduler.core.calendars import Calendar
 from scheduler.core.errors import Invalid
 from scheduler.core.fairness import unevenness
+from scheduler.core.hours import MARGIN
 from scheduler.core.planning import Planned, Planner
 from scheduler.core.rhythm import Rhythm, check
 from scheduler.core.rotation import Ordinary, Rotation, rotation, total
 from scheduler.core.search import Attendee, city_faults
 from scheduler.core.slots import Unknown
-
-_MARGIN = timedelta(days=3)  # other cities' local days, and a meeting that runs into the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def years(rhythm: Rhythm, now: datetime) -> range:
     """The years of which `plan` needs calendars. Raises Invalid for a rhythm that cannot be planned."""
     check(rhythm, now)
     since, until = rhythm.reach()
-    return range((since - _MARGIN).year, (until + _MARGIN).year + 1)
+    return range((since - MARGIN).year, (until + MARGIN).year + 1)
 
 
 def plan(

@@ -18,6 +18,7 @@ from scheduler.core.cities import City
 from scheduler.core.compromises import WEEK, Compromise, compromises
 from scheduler.core.errors import Fault, Invalid
 from scheduler.core.hints import Hint, Hints
+from scheduler.core.hours import MARGIN
 from scheduler.core.ranking import Ranked, rank
 from scheduler.core.reasons import Excluded, excluded
 from scheduler.core.search import Attendee, Search, city_faults
@@ -30,7 +31,6 @@ STEPS = (5, 60)  # minutes, both included
 EARLIEST = date(1970, 1, 1)  # zone data are rough before
 
 # Another city's local day can be one off, a meeting of 24 hours runs into the next, and one to be sure.
-_MARGIN = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def closure_years(since: date, until: date) -> range:
     """
     if since < EARLIEST or not 0 <= (until - since).days < MAX_DAYS:
         return range(0)
-    reach = WEEK + _MARGIN
-    return range((since - _MARGIN).year, (min(until, date.max - reach) + reach).year + 1)
+    reach = WEEK + MARGIN
+    return range((since - MARGIN).year, (min(until, date.max - reach) + reach).year + 1)
 
 
 def find_slots(

@@ -1,4 +1,4 @@
-"""Texts in several languages, and the cleaning of every text that comes from outside.
+"""Texts in several languages, the cleaning of every text that comes from outside, and addresses as they are compared.
 
 A `Wording` maps a language (ko, mn, tr, en) to a text; a text given without a language stands under `und`
 (BCP 47: undetermined). Readers get their own language, else the undetermined text, else English, else any.

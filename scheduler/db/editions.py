@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, bindparam, select, text
 
 from scheduler.db import tables as t
 
@@ -18,15 +18,15 @@ _PUT = text(
     'INSERT INTO editions ("of", edition) VALUES (:of, :edition) '
     'ON CONFLICT ("of") DO UPDATE SET edition = excluded.edition'
 )
-_EDITION = select(t.editions.c.edition).where(t.editions.c.of == "directory")
+_EDITION = select(t.editions.c.edition).where(t.editions.c.of == bindparam("name"))
 
 
 def present(db: Connection) -> str:
-    return str(db.scalar(_EDITION))
+    return str(of(db, "directory"))
 
 
 def of(db: Connection, name: str) -> str | None:
-    return db.scalar(select(t.editions.c.edition).where(t.editions.c.of == name))
+    return db.scalar(_EDITION, {"name": name})
 
 
 def put(db: Connection, name: str, edition: str) -> None:
@@ -34,4 +34,4 @@ def put(db: Connection, name: str, edition: str) -> None:
 
 
 def renew(db: Connection) -> None:
-    db.execute(update(t.editions).where(t.editions.c.of == "directory").values(edition=secrets.token_hex(16)))
+    put(db, "directory", secrets.token_hex(16))

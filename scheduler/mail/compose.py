@@ -161,7 +161,7 @@ def _told(
     invitation, meeting = message.invitation, message.meeting
     own = directory.cities.get(invitation.invitee.city) or directory.cities[meeting.host]
     previous = message.previous
-    # A change of law that nobody decided about is no news of a cancelled meeting: it is named as people know it.
+    # A change of law that nobody decided about is no news of what people lose: it is named as they know it.
     wall = wall_known(meeting, own.slug) if message.method == "CANCEL" else None
     return {
         "title": meeting.title.read_in(language),

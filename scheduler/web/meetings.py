@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from scheduler import answers, booking, exports, meetings, rights
+from scheduler import answers, booking, exports, laws, meetings, rights
 from scheduler.core.cities import Person
 from scheduler.core.errors import Conflict, Fault, Forbidden, Invalid, MeetingCancelled, Outdated
 from scheduler.core.meeting import Draft, Meeting, draft_of
@@ -124,6 +124,7 @@ def _sheet_page(meeting_id: int, form: Form) -> str:
         meeting=sheet.meeting,
         status=sheet.meeting.status_at(now),
         over=sheet.meeting.end <= now,
+        law=laws.undecided(sheet.meeting, sheet.directory, now),
         said=said if said in DONE else "",
         form=form,
         answers=ANSWERS,
@@ -167,7 +168,7 @@ def _edit_page(
         conflict=conflict,
         outdated=outdated,
         version=version,
-        law=meetings.change_of_law(meeting, directory(), desk().now()),
+        law=laws.undecided(meeting, directory(), desk().now()),
     )
     return (page, 422) if form.faults else page
 
