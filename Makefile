@@ -2,8 +2,11 @@
 
 PORT ?= 8000
 DEMO_DIR ?= var/demo
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
-	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+# The first of 3.11 or newer that can make virtual environments, else the first of 3.11 or newer. The system's own comes
+# before what version managers put into PATH: it is built with profile-guided optimisation, and a seventh faster.
+PYTHON ?= $(shell for needed in ensurepip sys; do \
+	for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if $$p -c "import sys, $$needed; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then echo $$p; exit; fi; done; done)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
