@@ -19,6 +19,7 @@ from imapclient import SEEN, IMAPClient, exceptions
 
 from scheduler.config import Account
 from scheduler.core.words import clean_line
+from scheduler.mail import tls
 
 TIMEOUT = 30.0  # seconds of silence, at each step
 BATCH = 100  # messages whose sizes are asked for at once
@@ -72,7 +73,7 @@ def open_mailbox(account: Account, largest: int) -> Iterator[Mailbox]:
 
 
 def _connected(account: Account, largest: int) -> IMAPClient:
-    context = ssl.create_default_context() if account.tls else None
+    context = tls.trusted() if account.tls else None
     client = _Bounded(account.host, account.port, ssl=account.tls, ssl_context=context, timeout=TIMEOUT)
     client.largest = largest + 65_536
     client.normalise_times = False  # else INTERNALDATE loses its zone

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from scheduler.config import Mail
 from scheduler.core.words import clean_line
+from scheduler.mail import tls
 
 TIMEOUT = 30.0  # seconds of silence, at each step
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -145,7 +146,7 @@ class _Server:
             self._drop()
         self._connection = self._connected()
         if self._url.scheme == "smtp+starttls":  # fails where the server's offer is missing or was stripped
-            self._connection.starttls(context=ssl.create_default_context())
+            self._connection.starttls(context=tls.trusted())
         self._connection.ehlo_or_helo_if_needed()
         if self._login:
             self._connection.login(*self._login)
@@ -159,8 +160,8 @@ class _Server:
         host, port = self._address
         if self._url.scheme != "smtps":
             return smtplib.SMTP(host, port, local_hostname=self._name, timeout=self._timeout)
-        trusted = ssl.create_default_context()
-        return smtplib.SMTP_SSL(host, port, local_hostname=self._name, timeout=self._timeout, context=trusted)
+        context = tls.trusted()
+        return smtplib.SMTP_SSL(host, port, local_hostname=self._name, timeout=self._timeout, context=context)
 
     def _drop(self) -> None:
         if self._connection:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.mail import tls
+
 from .test_imap import _listening, account
 from .test_imap import failure_of as imap_failure
 from .test_smtp import Sink, mail, odd_server, server_context, smtp_server
@@ -89,4 +91,4 @@ def test_without_starttls_nothing_is_said_in_clear_text(answers: dict[str, bytes
 
 
 def test_the_oldest_protocols_are_not_spoken() -> None:
-    assert ssl.create_default_context().minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert tls.trusted().minimum_version >= ssl.TLSVersion.TLSv1_2
