@@ -39,7 +39,6 @@ def in_utc(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-@lru_cache(maxsize=4096)
 def on_the_clock(wall: datetime, zone: str) -> str:
     """Parameters and value of a wall time; to be written right behind the name."""
     return f";TZID={zone}:{wall:%Y%m%dT%H%M%S}"

@@ -8,11 +8,11 @@ PARAMETER_LENGTH = 200
 
 
 def one_line(text: str) -> str:
-    return clean_line(_encodable(text))
+    return clean_line(text)
 
 
 def plain_text(text: str) -> str:
-    return clean_text(_encodable(text))
+    return clean_text(text)
 
 
 def uri(text: str) -> str:
@@ -31,12 +31,9 @@ def parameter(text: str) -> str:
 def mail_address(email: str) -> str:
     """The address with its domain as an A-label (RFC 5890); the local part keeps its case."""
     local, _, domain = uri(email).rpartition("@")
+    if domain.isascii():
+        return f"{local}@{domain}"
     try:
         return f"{local}@{domain.encode('idna').decode('ascii')}"
     except UnicodeError:
         return f"{local}@{domain}"
-
-
-def _encodable(text: str) -> str:
-    """Without lone surrogates, which JSON can carry and UTF-8 cannot."""
-    return text.encode("utf-8", "ignore").decode("utf-8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from scheduler.core import zones
 from scheduler.core.errors import Invalid
@@ -206,9 +207,14 @@ def timezone_of(meetings: Sequence[Meeting]) -> bytes | None:
 
 def is_plain(meeting: Meeting) -> bool:
     """Whether both times exist exactly once on the clock: readers differ about an hour that comes twice."""
+    return _exist_once(meeting.start, meeting.end, meeting.zone)
+
+
+@lru_cache(maxsize=1024)  # every mail and every calendar of one meeting asks the same
+def _exist_once(start: datetime, end: datetime, zone: str) -> bool:
     try:
-        for instant in (meeting.start, meeting.end):
-            zones.to_instant(_wall(instant, meeting.zone), meeting.zone)
+        for instant in (start, end):
+            zones.to_instant(_wall(instant, zone), zone)
     except Invalid:
         return False
     return True
@@ -218,5 +224,6 @@ def _wall(instant: datetime, zone: str) -> datetime:
     return zones.to_local(instant, zone).replace(tzinfo=None)
 
 
+@lru_cache(maxsize=4096)
 def _time(instant: datetime, zone: str) -> str:
     return content.on_the_clock(_wall(instant, zone), zone) if zone else f":{content.in_utc(instant)}"

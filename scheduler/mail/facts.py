@@ -96,8 +96,9 @@ def clocks(
     order = dict.fromkeys([*([city] if city else []), *meeting.cities])
     found = [directory.cities[slug] for slug in order if slug in directory.cities]
     walls = [laws.wall_known(meeting, c.slug) if as_told else None for c in found]
+    start, end = meeting.start, meeting.end
     return tuple(
-        _clock(meeting.start, meeting.end, c.zone, c.name.read_in(language), language, wall)
+        _clock(start, end, c.zone, c.name.read_in(language), language, wall)
         for c, wall in zip(found, walls, strict=True)
     )
 
@@ -134,6 +135,7 @@ def when(moment: datetime, city: City, language: str, *, year: bool = False, wal
     return i18n.text(language, "mail.when", date=date, time=i18n.clock(local), city=city.name.read_in(language))
 
 
+@lru_cache(maxsize=1024)
 def duration(minutes: int, language: str) -> str:
     hours, rest = divmod(minutes, 60)
     units = [("hours", hours), ("minutes", rest)]

@@ -12,13 +12,14 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.words import clean_line, clean_text
+from scheduler.core.words import clean_line
 
 Headers = Sequence[tuple[str, str]]  # names and encoded values, in the order in which they are written
 
@@ -29,7 +30,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 _ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*")
-_ASCII = bytes(range(128))
+_AS_IT_IS = bytes(byte for byte in range(128) if byte != ord("="))  # in quoted-printable
 
 
 def address(text: str) -> str:
@@ -71,6 +72,7 @@ def message_ids(ids: Iterable[str]) -> str:
     return "\r\n ".join(found)
 
 
+@lru_cache(maxsize=64)  # all mails of a decision are written at the same moment
 def date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC))
 
@@ -138,7 +140,7 @@ def _part(headers: Headers, encoding: str, body: str) -> str:
 
 
 def _text_part(subtype: str, text: str) -> str:
-    data = (clean_text(text) + "\n").replace("\n", "\r\n").encode("utf-8", "ignore")
+    data = (text + "\n").encode("utf-8", "ignore").replace(b"\n", b"\r\n")
     encoding, body = _shorter(data)
     return _part([("Content-Type", f"text/{subtype}; charset=UTF-8")], encoding, body)
 
@@ -146,7 +148,7 @@ def _text_part(subtype: str, text: str) -> str:
 def _shorter(data: bytes) -> tuple[str, str]:
     """The encoding that makes less of `data`, and what it makes."""
     most = len(data) * 4 / 3
-    if len(data) + 2 * len(data.translate(None, _ASCII)) < most:  # else each byte beyond ASCII as =XX is too much alone
+    if len(data) + 2 * len(data.translate(None, _AS_IT_IS)) < most:  # else what becomes =XX is too much alone
         quoted = binascii.b2a_qp(data, istext=True).decode("ascii")
         if len(quoted) < most:
             return "quoted-printable", quoted
@@ -155,8 +157,10 @@ def _shorter(data: bytes) -> tuple[str, str]:
 
 def _base64(data: bytes) -> str:
     """In lines of 76 characters (RFC 2045 6.8)."""
-    text = binascii.b2a_base64(data, newline=False).decode("ascii")
-    return "".join([f"{text[since : since + 76]}\r\n" for since in range(0, len(text), 76)])
+    text = binascii.b2a_base64(data, newline=False)
+    full, rest = divmod(len(text), 76)
+    lines = struct.unpack(full * "76s" + (f"{rest}s" if rest else ""), text)  # a third of the time that slices take
+    return b"".join([line + b"\r\n" for line in lines]).decode("ascii")
 
 
 def _is_plain(text: str) -> bool:

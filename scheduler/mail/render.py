@@ -23,7 +23,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from scheduler import i18n
-from scheduler.core.words import clean_line
+from scheduler.core.words import clean_line, clean_text, without_control
 from scheduler.paths import TEMPLATES
 
 SUBJECT_LIMIT = 120  # characters
@@ -41,7 +41,9 @@ def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     subject = _template(language, f"{kind}/subject.txt")
     plain = _template(language, f"{kind}/body.txt").render(context)
     html = _template(language, f"{kind}/body.html").render(context)
-    return _finished(lambda title: subject.render(context, title=title), context["title"], plain, html)
+    return _finished(
+        lambda title: subject.render(context, title=title), context["title"], clean_text(plain), clean_text(html)
+    )
 
 
 def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
@@ -50,7 +52,9 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     texts: list[str] = []
     shape = tuple([(name, _shape(name, value, texts)) for name, value in context.items()])
     form = _form(kind, language, shape)
-    escaped = [str(escape(text)) for text in texts]
+    if not "".join(texts).isprintable():
+        texts = [without_control(text) for text in texts]
+    escaped = str(escape("\0".join(texts))).split("\0")
 
     def subject(title: str) -> str:
         return form.subject.filled([title if place == form.title else text for place, text in enumerate(texts)])
@@ -61,8 +65,8 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
 def _finished(subject: Callable[[str], str], title: str, plain: str, html: str) -> Rendered:
     return Rendered(
         subject=_fitted(lambda shown: clean_line(subject(shown)), title),
-        plain=_GAPS.sub("\n\n", plain.replace("\r\n", "\n")).strip(),
-        html=html,
+        plain=(_GAPS.sub("\n\n", plain) if "\n\n\n" in plain else plain).strip(),
+        html=html.strip(),
     )
 
 
