@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
 
-from scheduler.db import rows
+from scheduler.db import direct
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -204,7 +204,7 @@ def put_times(db: Connection, calendar_id: int, busy: Mapping[str, Iterable[tupl
         for kind, spans in busy.items()
         for start, end in spans
     ]
-    rows.add(db, t.busy_times, found)
+    direct.add(db, t.busy_times, found)
 
 
 def _instant(seconds: int) -> datetime:

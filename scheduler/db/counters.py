@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, select, text
 
+from scheduler.db import direct
 from scheduler.db import tables as t
 
 _COUNT = text(
@@ -25,7 +26,7 @@ def hits(db: Connection, key: str, since: datetime) -> int:
 
 def count(db: Connection, key: str, since: datetime, until: datetime, hits: int) -> int:
     """Adds to the window [since, until) of `key` and gives what it holds now; forgets windows that are over."""
-    found = int(db.execute(_COUNT, {"key": key, "since": since, "until": until, "hits": hits}).scalar_one())
+    found = int(direct.run(db, _COUNT, {"key": key, "since": since, "until": until, "hits": hits}).scalar_one())
     if found == hits:  # a new window
         db.execute(delete(t.counters).where(t.counters.c.until <= since))
     return found

@@ -26,7 +26,7 @@ from scheduler.core.cities import (
     WeeklyHours,
 )
 from scheduler.core.words import Wording, email_key
-from scheduler.db import access, calendars, closures, editions, feeds, passwords
+from scheduler.db import access, calendars, closures, direct, editions, feeds, passwords
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -215,7 +215,7 @@ _PERSON_OF_TOKEN = (
 
 def person_of_api_token(db: Connection, token_hash: str) -> Person | None:
     """Whose API token it is; None when it is revoked or none at all."""
-    row = db.execute(_PERSON_OF_TOKEN, {"token": token_hash}).one_or_none()
+    row = direct.run(db, _PERSON_OF_TOKEN, {"token": token_hash}).one_or_none()
     return _person(row) if row else None
 
 

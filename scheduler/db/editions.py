@@ -12,6 +12,7 @@ import secrets
 
 from sqlalchemy import Connection, bindparam, select, text
 
+from scheduler.db import direct
 from scheduler.db import tables as t
 
 _PUT = text(
@@ -26,7 +27,8 @@ def present(db: Connection) -> str:
 
 
 def of(db: Connection, name: str) -> str | None:
-    return db.scalar(_EDITION, {"name": name})
+    found: str | None = direct.run(db, _EDITION, {"name": name}).scalar()
+    return found
 
 
 def put(db: Connection, name: str, edition: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, Update, and_, bindparam, case, delete, exists, func, or_, select, update
 
-from scheduler.db import rows
+from scheduler.db import direct
 from scheduler.db import tables as t
 from scheduler.db.engine import added
 
@@ -105,26 +106,26 @@ def add_entries(db: Connection, meeting_id: int, zone: str, made_by: str, conten
     """The same of a meeting that has none yet."""
     same = {"meeting_id": meeting_id, "zone": zone, "made_by": made_by}
     found = [{**same, "language": language, "content": content} for language, content in contents.items()]
-    rows.add(db, t.calendar_entries, found)
+    direct.add(db, t.calendar_entries, found)
 
 
 def stamp(db: Connection, cities: Iterable[str], now: datetime) -> None:
     """Marks the calendars of the cities as changed.
 
     A stamp is the second of the change, or the one after the last stamp, so that two changes within a second are two
-    stamps: it is what Last-Modified says, and no reader may take the older state for the newer. The order of the
-    cities is always the same, so that two transactions cannot wait for each other.
+    stamps: it is what Last-Modified says, and no reader may take the older state for the newer.
     """
-    second = int(now.timestamp())
-    db.execute(_STAMP, [{"of": city, "second": second} for city in sorted(cities)])
+    found = {f"city{place}": city for place, city in enumerate(sorted(cities))}
+    direct.run(db, _stamp_of(len(found)), {**found, "second": int(now.timestamp())})
 
 
-_stamp = t.cities.c.calendar_stamp
-_STAMP = (
-    update(t.cities)
-    .where(t.cities.c.slug == bindparam("of"))
-    .values(calendar_stamp=case((_stamp >= bindparam("second"), _stamp + 1), else_=bindparam("second")))
-)
+@lru_cache(maxsize=128)
+def _stamp_of(number: int) -> Update:
+    """The statement for so many cities, named in order."""
+    stamp = t.cities.c.calendar_stamp
+    second: Any = bindparam("second")
+    wanted = t.cities.c.slug.in_([bindparam(f"city{place}") for place in range(number)])
+    return update(t.cities).where(wanted).values(calendar_stamp=case((stamp >= second, stamp + 1), else_=second))
 
 
 def without_entries(db: Connection, made_by: str, limit: int) -> list[int]:

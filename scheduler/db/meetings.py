@@ -16,7 +16,7 @@ from scheduler.core.errors import RoomTaken
 from scheduler.core.itip import Answer
 from scheduler.core.meeting import Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
-from scheduler.db import rows
+from scheduler.db import direct
 from scheduler.db import tables as t
 
 
@@ -221,7 +221,7 @@ def taking(room: str) -> Iterator[None]:
 
 def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
     """A new meeting."""
-    rows.add(db, t.meetings, [{"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)}])
+    direct.add(db, t.meetings, [{"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)}])
     _add_participations(db, meeting)
     _add_booking(db, meeting, directory)
     _add_invitations(db, meeting.id, enumerate(meeting.invitations), hashes)
@@ -261,7 +261,7 @@ def _columns(meeting: Meeting) -> dict[str, Any]:
 
 
 def _add_participations(db: Connection, meeting: Meeting) -> None:
-    rows.add(
+    direct.add(
         db,
         t.participations,
         [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)],
@@ -303,7 +303,7 @@ def _add_invitations(
         reply_hash, link_hash = hashes(invitation)
         own = {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
         found.append(_invitation_columns(position, invitation) | own)
-    rows.add(db, t.invitations, found)
+    direct.add(db, t.invitations, found)
 
 
 def _invitation_columns(position: int, invitation: Invitation) -> dict[str, Any]:

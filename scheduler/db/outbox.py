@@ -15,11 +15,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, update
 
-from scheduler.db import rows
+from scheduler.db import direct
 from scheduler.db import tables as t
 
 LEASE = timedelta(minutes=5)  # longer than the slowest hand-over: its network time-outs end before
@@ -113,7 +114,7 @@ def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
         }
         for e in entries
     ]
-    rows.add(db, t.outbox, mails)
+    direct.add(db, t.outbox, mails)
 
 
 def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:
@@ -216,21 +217,34 @@ class Flooded:
     since: datetime
 
 
-_o = t.outbox.c
-_OF_RECENT = and_(
-    _o.recipient_key.in_(bindparam("keys", expanding=True)),
-    _o.recipient_key != "",
-    _o.created_at > bindparam("since"),
+def _many(keys: Any) -> Select[Any]:
+    o = t.outbox.c
+    recent = and_(o.recipient_key.in_(keys), o.recipient_key != "", o.created_at > bindparam("since"))
+    query = select(o.recipient_key).where(recent).group_by(o.recipient_key)
+    return query.having(func.count() > bindparam("most")).order_by(o.recipient_key)
+
+
+@lru_cache(maxsize=128)
+def _many_of(number: int) -> Select[Any]:
+    """The same for so many people, named in order."""
+    return _many([bindparam(f"key{place}") for place in range(number)])
+
+
+_FLOODED = (
+    _many(bindparam("keys", expanding=True))
+    .add_columns(func.min(t.outbox.c.created_at))
+    .where(or_(t.outbox.c.state != "superseded", t.outbox.c.perhaps_left))
+    .limit(1)
 )
-_MANY = select(_o.recipient_key).where(_OF_RECENT).group_by(_o.recipient_key)
-_MANY = _MANY.having(func.count() > bindparam("most")).order_by(_o.recipient_key)
-_FLOODED = _MANY.add_columns(func.min(_o.created_at)).where(or_(_o.state != "superseded", _o.perhaps_left)).limit(1)
 
 
 def flooded(db: Connection, recipient_keys: Sequence[str], since: datetime, most: int) -> Flooded | None:
     """Whoever of these people gets more than `most` mails written after `since`; overtaken ones do not count."""
     # First by the index alone, which holds all that hardly anybody exceeds: the state of a mail lies behind its bytes.
-    many = list(db.scalars(_MANY, {"keys": recipient_keys, "since": since, "most": most}))
+    if not recipient_keys:
+        return None
+    people = {f"key{place}": key for place, key in enumerate(recipient_keys)}
+    many = list(direct.run(db, _many_of(len(people)), {**people, "since": since, "most": most}).scalars())
     row = db.execute(_FLOODED, {"keys": many, "since": since, "most": most}).one_or_none() if many else None
     return Flooded(row[0], row[1]) if row else None
 
