@@ -25,7 +25,7 @@ from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
 from scheduler.db import directory as cities
 from scheduler.db import meetings, outbox, told
-from scheduler.db.engine import Connection, together
+from scheduler.db.engine import Connection
 from scheduler.db.outbox import Entry, Left
 from scheduler.desk import Desk
 from scheduler.mail import compose
@@ -98,11 +98,13 @@ def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Con
     entries = _render(desk, before, decision)
     shown = calendar.change(desk, before.directory, decision.meeting)
     now = desk.now()
-    with desk.store.write() as db:
-        with meetings.taking(decision.meeting.room), together(db):
-            meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
-            outbox.add_first(db, entries, now)
-            calendar.save(db, shown, now)
+
+    def add(db: Connection) -> None:
+        meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
+        outbox.add_first(db, entries, now)
+        calendar.save(db, shown, now)
+
+    with meetings.taking(decision.meeting.room), desk.store.write(add) as db:
         also(db, decision.meeting)
     return decision.meeting
 

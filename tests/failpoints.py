@@ -60,10 +60,10 @@ def _watch_the_database() -> None:
     begun = Store.write
 
     @contextmanager
-    def write(store: Store) -> Iterator[Connection]:
+    def write(store: Store, *first: Callable[[Connection], None]) -> Iterator[Connection]:
         reached("parsed")
         _transaction.statements = []
-        with begun(store) as db:
+        with begun(store, *first) as db:
             reached("begun")
             yield db
         reached("committed")

@@ -14,7 +14,7 @@ import select
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -72,14 +72,20 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction that is durable when the block ends, and leaves nothing when it raises.
+    def write(self, first: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
+        """One transaction that is durable when the block ends, and leaves nothing when it raises. `first` writes in it
+        before the block and reads nothing, so that it goes `together` with the request for the lock.
 
         Raises Busy when the database cannot be written at the moment. If the connection breaks while it commits, nobody
         knows whether it did: Busy then means that the caller must look, or repeat what may be repeated.
         """
-        with self._in_turn(), _telling(), self._writer.connect() as connection, connection.begin():
-            yield connection
+        with self._in_turn(), _telling(), self._writer.connect() as connection:
+            with together(connection):
+                transaction = connection.begin()
+                if first:
+                    first(connection)
+            with transaction:
+                yield connection
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -191,13 +197,18 @@ def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
 @contextmanager
 def together(db: Connection) -> Iterator[None]:
     """For statements from which nothing is read. PostgreSQL gets them in one piece, so that each does not cost a way
-    there and back, and says when the block ends what went wrong; SQLite, in this process, gets one after the other."""
+    there and back, and says when the block ends what went wrong; SQLite, in this process, gets one after the other.
+    Such a block within another is part of it."""
     if db.dialect.name != "postgresql":
         yield
         return
     import psycopg
+    from psycopg.pq import PipelineStatus
 
     connection: Any = db.connection.driver_connection
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        yield
+        return
     try:
         with connection.pipeline():
             yield
@@ -283,9 +294,6 @@ def _begin(connection: Connection, otherwise: str) -> None:
     statement = connection.get_execution_options().get("begin", otherwise)
     if statement == _WRITING["sqlite"]:
         _begin_writing(connection, statement)
-    elif statement == _WRITING["postgresql"]:
-        with together(connection):  # and with the driver's own BEGIN
-            connection.exec_driver_sql(statement)
     elif statement:
         connection.exec_driver_sql(statement)
 
