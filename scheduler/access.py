@@ -6,10 +6,11 @@ and not after a newer one was asked for, or after the person's address became an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from scheduler import sessions, tokens
-from scheduler.core.cities import Person
+from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Fault, Invalid, NotFound
 from scheduler.core.words import LANGUAGES, email_key
 from scheduler.db import access, outbox
@@ -119,10 +120,18 @@ def change_language(desk: Desk, person: Person, language: str) -> None:
         cities.change_language(db, person.id, language)
 
 
-def person_of_bearer(desk: Desk, token: str) -> Person | None:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls the API. `directory`: as it is now, if this process has read it before; asked for in the same look."""
+
+    person: Person
+    directory: Directory | None
+
+
+def caller_of_bearer(desk: Desk, token: str) -> Caller | None:
     with desk.store.glance() as db:
-        person = cities.person_of_api_token(db, tokens.hashed(token))
-    return person if person and person.signs_in else None
+        found = cities.person_of_api_token(db, tokens.hashed(token))
+    return Caller(*found) if found and found[0].signs_in else None
 
 
 def new_api_token(desk: Desk, email: str) -> tuple[int, str]:

@@ -54,15 +54,17 @@ def create(
     draft: Draft,
     request: RequestKey | None = None,
     represent: Callable[[Meeting, Directory], bytes] = _nothing,
+    directory: Directory | None = None,
 ) -> Booked:
     """A confirmed meeting with its invitations on their way. `represent` makes the answer, which is kept with the key.
+    `directory`: if it was read for this request.
 
     Raises Invalid, Forbidden when the actor may not host for that city, RoomTaken.
     """
     earlier = _earlier(desk, actor, request)
     if earlier:
         return earlier
-    directory, owner = desk.directory(), _owner(desk, actor, draft.host)
+    directory, owner = directory or desk.directory(), _owner(desk, actor, draft.host)
     checked = _known(check(_with_link(desk, draft), directory, _bounds(desk)), directory)
     if not checked.draft.people:
         raise Invalid(Fault("/people", "no-people"))

@@ -134,7 +134,7 @@ def test_a_disabled_person_is_out_at_once_and_everywhere(house: House) -> None:
     meeting = house.book()
     admin.disable_person(house.desk, me.email, heir.email)
     assert access.person_of_cookie(house.desk, cookie) is None
-    assert access.person_of_bearer(house.desk, bearer) is None
+    assert access.caller_of_bearer(house.desk, bearer) is None
     with pytest.raises(NotFound):
         access.sign_in(house.desk, link)
     access.ask_for_link(house.desk, me.email)
@@ -149,10 +149,10 @@ def test_a_revoked_token_is_dead_and_the_others_live(house: House) -> None:
     """D07."""
     number, token = access.new_api_token(house.desk, house.person().email)
     _, other = access.new_api_token(house.desk, house.person().email)
-    assert access.person_of_bearer(house.desk, token) == house.person()
+    assert access.caller_of_bearer(house.desk, token).person == house.person()
     access.revoke_api_token(house.desk, number)
-    assert access.person_of_bearer(house.desk, token) is None
-    assert access.person_of_bearer(house.desk, other) == house.person()
+    assert access.caller_of_bearer(house.desk, token) is None
+    assert access.caller_of_bearer(house.desk, other).person == house.person()
     assert [t.revoked_at is None for t, _ in access.api_tokens(house.desk)] == [False, True]
     for unknown in (number, 4711):
         with pytest.raises(NotFound):
@@ -195,7 +195,7 @@ def test_a_token_of_one_purpose_opens_nothing_else(house: House) -> None:
             except NotFound:
                 continue
         opens += ["cookie"] if access.person_of_cookie(house.desk, token) else []
-        opens += ["bearer"] if access.person_of_bearer(house.desk, token) else []
+        opens += ["bearer"] if access.caller_of_bearer(house.desk, token) else []
         # A reply address opens no page; that a link's token is no reply address is the unknown token of a mail.
         assert opens == [name for name in ("sign-in", "link", "cookie", "bearer") if purpose.startswith(name)], purpose
 

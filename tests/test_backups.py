@@ -352,7 +352,7 @@ def test_tokens_still_work_and_sessions_end(town: House, file: Path) -> None:
     reopen(town)
     link = tokens.derived(town.desk.key, tokens.LINK, invitation)
     assert answers.open_invitation(town.desk, link).invitation.id == invitation.id
-    assert access.person_of_bearer(town.desk, bearer) == town.person()
+    assert access.caller_of_bearer(town.desk, bearer).person == town.person()
     assert access.person_of_cookie(town.desk, cookie) is None
     with pytest.raises(NotFound):
         access.sign_in(town.desk, unused)
@@ -389,11 +389,11 @@ def test_what_was_revoked_or_disabled_since_stays_so(town: House, file: Path) ->
     copy(town, file)
     access.revoke_api_token(town.desk, number)
     bring_back(town, file)
-    assert access.person_of_bearer(town.desk, bearer) is None
-    assert access.person_of_bearer(town.desk, other) == person
+    assert access.caller_of_bearer(town.desk, bearer) is None
+    assert access.caller_of_bearer(town.desk, other).person == person
     admin.disable_person(town.desk, person.email, heir.email)
     bring_back(town, file)
-    assert access.person_of_bearer(town.desk, other) is None
+    assert access.caller_of_bearer(town.desk, other) is None
 
 
 # --- what is refused

@@ -49,7 +49,7 @@ def test_half_signed_in_is_not_signed_in(house: House) -> None:
     mine = owner(house)
     half = mine.half()
     assert access.person_of_cookie(house.desk, half) is None
-    assert access.person_of_bearer(house.desk, half) is None
+    assert access.caller_of_bearer(house.desk, half) is None
     with pytest.raises(NotFound):
         access.sign_in(house.desk, half)
     with pytest.raises(NotFound):

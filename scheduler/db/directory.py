@@ -207,16 +207,16 @@ def person(db: Connection, person_id: int) -> Person | None:
 
 _tokens = t.api_tokens.c
 _PERSON_OF_TOKEN = (
-    select(t.people)
+    select(t.people, editions.PRESENT.label("edition"))
     .join_from(t.people, t.api_tokens, _tokens.person_id == t.people.c.id)
     .where(_tokens.token_hash == bindparam("token"), _tokens.revoked_at.is_(None))
 )
 
 
-def person_of_api_token(db: Connection, token_hash: str) -> Person | None:
-    """Whose API token it is; None when it is revoked or none at all."""
+def person_of_api_token(db: Connection, token_hash: str) -> tuple[Person, Directory | None] | None:
+    """Whose API token it is, and the directory as `known` has it; None when it is revoked or none at all."""
     row = direct.run(db, _PERSON_OF_TOKEN, {"token": token_hash}).one_or_none()
-    return _person(row) if row else None
+    return (_person(row), _known.get(row.edition)) if row else None
 
 
 def person_by_email(db: Connection, email: str) -> Person | None:

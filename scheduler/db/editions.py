@@ -15,15 +15,17 @@ from sqlalchemy import Connection, bindparam, select, text
 from scheduler.db import direct
 from scheduler.db import tables as t
 
+_DIRECTORY = "directory"
 _PUT = text(
     'INSERT INTO editions ("of", edition) VALUES (:of, :edition) '
     'ON CONFLICT ("of") DO UPDATE SET edition = excluded.edition'
 )
+PRESENT = select(t.editions.c.edition).where(t.editions.c.of == _DIRECTORY).scalar_subquery()  # of the directory
 _EDITION = select(t.editions.c.edition).where(t.editions.c.of == bindparam("name"))
 
 
 def present(db: Connection) -> str:
-    return str(of(db, "directory"))
+    return str(of(db, _DIRECTORY))
 
 
 def of(db: Connection, name: str) -> str | None:
@@ -36,4 +38,4 @@ def put(db: Connection, name: str, edition: str) -> None:
 
 
 def renew(db: Connection) -> None:
-    put(db, "directory", secrets.token_hex(16))
+    put(db, _DIRECTORY, secrets.token_hex(16))

@@ -63,8 +63,8 @@ def find_slots(body: bodies.SlotsBody) -> Any:
 )  # fmt: skip
 def create_meeting(body: bodies.MeetingBody) -> Response:
     """The meeting is confirmed at once. The same Idempotency-Key with the same body gives the first meeting again."""
-    booked = booking.create(desk(), caller(), bodies.as_draft(body), request_key(), _first_answer)
-    version = json.loads(booked.answer)["version"]
+    booked = booking.create(desk(), caller(), bodies.as_draft(body), request_key(), _first_answer, directory())
+    version = json.loads(booked.answer)["version"] if booked.replayed else booked.meeting.version
     return respond(booked.answer, 201, {"ETag": f'"{version}"', "Location": f"/api/v1/meetings/{booked.meeting.id}"})
 
 

@@ -115,12 +115,12 @@ def caller() -> Person:
 def _authenticate() -> None:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
-    person = access.person_of_bearer(desk(), token) if kind.lower() == "bearer" and token else None
-    if person is None:
+    found = access.caller_of_bearer(desk(), token) if kind.lower() == "bearer" and token else None
+    if found is None:
         if token:
             security.count_wrong_token()
         raise problems.Unauthorized(given=bool(token))
-    g.caller = person
+    g.caller, g.directory = found.person, found.directory
     current_app.extensions["api_requests"].spend(token)
 
 

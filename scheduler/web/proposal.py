@@ -57,7 +57,7 @@ def find() -> Page:
 def create() -> Page | Response:
     form = _form(request.form)
     try:
-        booked = booking.create(desk(), person(), form.draft(), _request_key())
+        booked = booking.create(desk(), person(), form.draft(), _request_key(), directory=directory())
     except Invalid as error:
         if any(fault.key == "idempotency-key-reused" for fault in error.faults):
             return _page(form, None, sentence("web.propose.already_sent"), 409)
