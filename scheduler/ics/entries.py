@@ -20,7 +20,7 @@ from scheduler.ics import content
 from scheduler.ics.content import escaped
 from scheduler.ics.texts import one_line
 from scheduler.ics.timezones import vtimezone_bytes
-from scheduler.ics.write import PRODID, CalendarText, person_line, published_lines, timezone_of
+from scheduler.ics.write import PRODID, CalendarText, own_timezone, person_line, published_lines
 
 Span = tuple[datetime, datetime]  # from the first start to the last end of a zone's meetings, UTC
 
@@ -46,7 +46,7 @@ class Head:
 
 def entry(meeting: Meeting, texts: Mapping[str, CalendarText], organizer_address: str, organizer_name: str) -> Entry:
     """The meeting as it is, without ATTENDEE and VALARM; DTSTAMP is its last change. `texts` by language."""
-    timezone = timezone_of([meeting])
+    timezone = own_timezone(meeting)
     organizer = person_line("ORGANIZER", organizer_address, organizer_name)
     contents = {
         language: content.written(["BEGIN:VEVENT", *published_lines(meeting, text, timezone), organizer, "END:VEVENT"])

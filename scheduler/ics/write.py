@@ -57,7 +57,7 @@ class CalendarText:
 def itip_object(message: Message, organizer_address: str, organizer_name: str, text: CalendarText) -> bytes:
     """The calendar object of one mail: METHOD:REQUEST or CANCEL, with the receiver as its only ATTENDEE."""
     meeting, method = message.meeting, message.method
-    timezone = timezone_of([meeting])
+    timezone = own_timezone(meeting)
     event = event_lines(meeting, text, message.sequence, message.dtstamp, meeting.zone if timezone else "")
     # RFC 5546 3.2.5: STATUS:CANCELLED says that nobody meets, so who is only taken off the list must not be told that.
     if message.occasion is not Occasion.REMOVED:
@@ -203,6 +203,11 @@ def timezone_of(meetings: Sequence[Meeting]) -> bytes | None:
         return None
     since, until = min(m.start for m in plain), max(m.end for m in plain)
     return vtimezone_bytes(meetings[0].zone, since, until)
+
+
+def own_timezone(meeting: Meeting) -> bytes | None:
+    """The same for the one meeting."""
+    return vtimezone_bytes(meeting.zone, meeting.start, meeting.end) if is_plain(meeting) else None
 
 
 def is_plain(meeting: Meeting) -> bool:

@@ -141,18 +141,10 @@ def _part(headers: Headers, encoding: str, body: str) -> str:
 
 def _text_part(subtype: str, text: str) -> str:
     data = (text + "\n").encode("utf-8", "ignore").replace(b"\n", b"\r\n")
-    encoding, body = _shorter(data)
-    return _part([("Content-Type", f"text/{subtype}; charset=UTF-8")], encoding, body)
-
-
-def _shorter(data: bytes) -> tuple[str, str]:
-    """The encoding that makes less of `data`, and what it makes."""
-    most = len(data) * 4 / 3
-    if len(data) + 2 * len(data.translate(None, _AS_IT_IS)) < most:  # else what becomes =XX is too much alone
-        quoted = binascii.b2a_qp(data, istext=True).decode("ascii")
-        if len(quoted) < most:
-            return "quoted-printable", quoted
-    return "base64", _base64(data)
+    headers = [("Content-Type", f"text/{subtype}; charset=UTF-8")]
+    if 10 * len(data.translate(None, _AS_IT_IS)) > len(data):  # other scripts than Latin: illegible and longer as =XX
+        return _part(headers, "base64", _base64(data))
+    return _part(headers, "quoted-printable", binascii.b2a_qp(data, istext=True).decode("ascii"))
 
 
 def _base64(data: bytes) -> str:

@@ -39,11 +39,10 @@ class Rendered(NamedTuple):
 def render(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     """The mail of this kind; `context["title"]` is shortened in the subject where that would be too long."""
     subject = _template(language, f"{kind}/subject.txt")
-    plain = _template(language, f"{kind}/body.txt").render(context)
-    html = _template(language, f"{kind}/body.html").render(context)
-    return _finished(
-        lambda title: subject.render(context, title=title), context["title"], clean_text(plain), clean_text(html)
-    )
+    plain = clean_text(_template(language, f"{kind}/body.txt").render(context))
+    html = clean_text(_template(language, f"{kind}/body.html").render(context))
+    whole = _subject(lambda title: subject.render(context, title=title), context["title"])
+    return Rendered(whole, _without_gaps(plain), html)
 
 
 def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
@@ -59,24 +58,21 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     def subject(title: str) -> str:
         return form.subject.filled([title if place == form.title else text for place, text in enumerate(texts)])
 
-    return _finished(subject, context["title"], form.plain.filled(texts), form.html.filled(escaped))
+    return Rendered(_subject(subject, context["title"]), form.plain.filled(texts), form.html.filled(escaped))
 
 
-def _finished(subject: Callable[[str], str], title: str, plain: str, html: str) -> Rendered:
-    return Rendered(
-        subject=_fitted(lambda shown: clean_line(subject(shown)), title),
-        plain=(_GAPS.sub("\n\n", plain) if "\n\n\n" in plain else plain).strip(),
-        html=html.strip(),
-    )
-
-
-def _fitted(line: Callable[[str], str], title: str) -> str:
+def _subject(form: Callable[[str], str], title: str) -> str:
     """The line with its title cut as far as needed, at the end of the line if that is not enough."""
-    whole = line(title)
+    whole = clean_line(form(title))
     excess = len(whole) - SUBJECT_LIMIT
     if excess <= 0:
         return whole
-    return line(title[: max(0, len(title) - excess - 1)].rstrip() + "…")[:SUBJECT_LIMIT]
+    return clean_line(form(title[: max(0, len(title) - excess - 1)].rstrip() + "…"))[:SUBJECT_LIMIT]
+
+
+def _without_gaps(plain: str) -> str:
+    """At most one empty line between two others."""
+    return _GAPS.sub("\n\n", plain).strip()
 
 
 # --- forms
@@ -119,10 +115,9 @@ def _form(kind: str, language: str, shape: tuple[tuple[str, Any], ...]) -> _Form
     context = {name: _marked(value, marks) for name, value in shape}
     title = ord(context["title"]) - _MARK if context["title"] else -1
     subject, plain, html = (
-        _Text.of(_template(language, f"{kind}/{name}").render(context))
-        for name in ("subject.txt", "body.txt", "body.html")
+        _template(language, f"{kind}/{name}").render(context) for name in ("subject.txt", "body.txt", "body.html")
     )
-    return _Form(subject, plain, html, title)
+    return _Form(_Text.of(subject), _Text.of(_without_gaps(plain)), _Text.of(html.strip()), title)
 
 
 def _shape(name: str, value: Any, texts: list[str]) -> Any:

@@ -134,8 +134,10 @@ def _payload(method: str, optional: bool, limit: int) -> Any:
     if request.mimetype not in accepted:
         raise UnsupportedMediaType
     try:
-        payload = json.loads(data.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_object)
-        json.dumps(payload, ensure_ascii=False).encode("utf-8")
+        text = data.decode("utf-8")
+        payload = json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        if "\\u" in text:  # only so are surrogates written
+            json.dumps(payload, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise problems.NoJson from None
     return payload
