@@ -13,7 +13,7 @@ import pytest
 import pytz
 
 from scheduler.core import zones
-from scheduler.ics import timezones
+from scheduler.ics import timezones, write
 from scheduler.mail import facts
 
 YEARS = range(2026, 2037)
@@ -78,5 +78,6 @@ def believing(path: Path) -> Iterator[None]:
 
 def _forget() -> None:
     pytz._tzinfo_cache.clear()  # type: ignore[attr-defined]
-    for kept in (zones.tz_version, zones._zone, zones.to_instant, zones.to_local, timezones._written, facts._clock):
+    of_zones = (zones.tz_version, zones._zone, zones.to_instant, zones.to_local)
+    for kept in (*of_zones, timezones._written, write._exist_once, write._time, facts._clock):
         kept.cache_clear()
