@@ -284,6 +284,14 @@ def test_each_part_of_what_was_found_is_told_once(house: House, summer: Path) ->
         assert laws.watch(desk, declared) == 1  # it was opened again, and closed again
 
 
+@pytest.mark.parametrize("cities", [("ulaanbaatar", "eregli", "gwangju"), ("eregli",)])
+def test_an_edit_of_the_cities_does_not_tell_again(house: House, cities: tuple[str, ...]) -> None:
+    desk, meeting = house.desk, house.book(people=(AYLIN,))
+    assert laws.watch(desk, declared) == 1
+    booking.edit(desk, house.person(), meeting.id, lambda d: replace(d, cities=cities))
+    assert laws.watch(desk, declared) == 0
+
+
 def test_a_worker_that_is_started_again_and_again_looks_once_a_day_and_at_new_data(
     house: House, summer: Path, winter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -210,6 +210,14 @@ def show_the_same(one: Meeting, other: Meeting) -> bool:
     return all(first[slug].wall == second[slug].wall for slug in first.keys() & second.keys())
 
 
+def decided_alike(one: Meeting, other: Meeting) -> bool:
+    """Whether both are of the same time, and know the same of the cities that both have."""
+    if (one.start, one.wall, one.zone) != (other.start, other.wall, other.zone):
+        return False
+    first, second = _read(one.known), _read(other.known)
+    return all(first[slug] == second[slug] for slug in first.keys() & second.keys())
+
+
 def _written(facts: Mapping[str, Fact]) -> str:
     return json.dumps({slug: [fact.wall.isoformat(), int(fact.closed)] for slug, fact in facts.items()})
 

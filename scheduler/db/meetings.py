@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scheduler.core import laws
 from scheduler.core.cities import Directory
 from scheduler.core.drafts import LONGEST
 from scheduler.core.errors import RoomTaken
@@ -234,7 +235,7 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
     if meeting == expected:
         return
     columns = _columns(meeting)
-    if _decided(meeting) != _decided(expected):
+    if not laws.decided_alike(meeting, expected):
         columns["law_notice"] = ""  # a decision about its time ends what was found before
     db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**columns))
     if expected.cities != meeting.cities:
@@ -244,10 +245,6 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
         db.execute(delete(t.bookings).where(t.bookings.c.meeting_id == meeting.id))
         _add_booking(db, meeting, directory)
     _save_invitations(db, meeting, {i.id: i for i in expected.invitations}, hashes)
-
-
-def _decided(meeting: Meeting) -> tuple[object, ...]:
-    return meeting.start, meeting.wall, meeting.zone, meeting.known
 
 
 def _columns(meeting: Meeting) -> dict[str, Any]:
