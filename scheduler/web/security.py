@@ -12,7 +12,8 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Flask, Request, Response, current_app, g, redirect, render_template, request, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
@@ -76,12 +77,22 @@ def protect(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which our own policy withholds; `_refuse_other_sites` instead
         WTF_CSRF_CHECK_DEFAULT=False,  # `_refuse_forgery` calls it
     )
+    app.session_interface = _FormCookie()
     csrf.init_app(app)
     app.before_request(_know_the_person)
     app.before_request(_refuse_other_sites)
     app.before_request(_refuse_forgery)
     app.before_request(_refuse_strangers)
     app.after_request(_harden)
+
+
+class _FormCookie(SecureCookieSessionInterface):
+    """Whoever brings none, programs above all, is spared the keys that read it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def desk_of(app: Flask) -> Any:
@@ -136,8 +147,10 @@ def is_public(endpoint: str) -> bool:
 
 
 def _harden(response: Response) -> Response:
+    there = {name.lower() for name, _ in response.headers}
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in there:
+            response.headers.add(name, value)
     if desk().settings.server.is_https:
         response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint != "static" and "Cache-Control" not in response.headers:
