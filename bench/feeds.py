@@ -104,7 +104,9 @@ def _filled(folder: Path, count: int) -> tuple[Desk, Person]:
                 checked, now=NOW, id=number + 1, uid=f"{chance.randbytes(16).hex()}@gwangjin.example",
                 owner_id=person.id, chair=as_invitee(person), invite=desk.new_invitation,
             )  # fmt: skip
-            meetings.add(db, decision.meeting, directory, desk.token_hashes)
+            rows = desk.store.rows()
+            meetings.add(rows, decision.meeting, directory, desk.token_hashes)
+            rows.write(db)
     while entries.complete(desk, limit=1000):
         pass
     return desk, person

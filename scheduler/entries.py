@@ -25,6 +25,7 @@ from scheduler.core.meeting import Meeting
 from scheduler.core.words import LANGUAGES
 from scheduler.db import directory as cities
 from scheduler.db import feeds, meetings
+from scheduler.db.direct import Rows
 from scheduler.db.engine import Connection
 from scheduler.desk import Desk
 from scheduler.ics import entries as ics
@@ -42,23 +43,30 @@ class Change:
     entry: Entry
     maker: str
     cities: frozenset[str]
-    is_new: bool
 
 
-def change(desk: Desk, directory: Directory, after: Meeting, before: Meeting | None = None) -> Change | None:
+def change(desk: Desk, directory: Directory, after: Meeting, before: Meeting) -> Change | None:
     """None when nothing has changed that a calendar shows: an answer is nobody else's business."""
-    if before is not None and _shown(before) == _shown(after):
+    if _shown(before) == _shown(after):
         return None
-    touched = frozenset(after.cities) | frozenset(before.cities if before else ())
-    return Change(after.id, entry(desk, directory, after), maker(desk), touched, before is None)
+    return Change(after.id, entry(desk, directory, after), maker(desk), frozenset(after.cities + before.cities))
 
 
 def save(db: Connection, change: Change | None, now: datetime) -> None:
     """In the transaction of the change."""
     if change:
-        write = feeds.add_entries if change.is_new else feeds.put_entries
-        write(db, change.meeting_id, change.entry.zone, change.maker, change.entry.contents)
+        feeds.put_entries(db, change.meeting_id, change.entry.zone, change.maker, change.entry.contents)
         feeds.stamp(db, change.cities, now)
+
+
+def add(rows: Rows, desk: Desk, directory: Directory, meeting: Meeting) -> None:
+    """The entry of a new meeting; `announce` it in the transaction that writes the rows."""
+    made = entry(desk, directory, meeting)
+    feeds.add_entries(rows, meeting.id, made.zone, maker(desk), made.contents)
+
+
+def announce(db: Connection, meeting: Meeting, now: datetime) -> None:
+    feeds.stamp(db, meeting.cities, now)
 
 
 def entry(desk: Desk, directory: Directory, meeting: Meeting, languages: Iterable[str] = LANGUAGES) -> Entry:

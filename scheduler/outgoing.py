@@ -95,18 +95,20 @@ def _tells_clocks(decision: Decision) -> bool:
 
 def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Connection, Meeting], None]) -> Meeting:
     """Saves a new meeting and its mail, and whatever `also` writes, or nothing."""
+    meeting, directory, rows = decision.meeting, before.directory, desk.store.rows()
+    meetings.add(rows, meeting, directory, desk.token_hashes)
+    calendar.add(rows, desk, directory, meeting)
     entries = _render(desk, before, decision)
-    shown = calendar.change(desk, before.directory, decision.meeting)
     now = desk.now()
+    outbox.add_first(rows, entries, now)
 
-    def add(db: Connection) -> None:
-        meetings.add(db, decision.meeting, before.directory, desk.token_hashes)
-        outbox.add_first(db, entries, now)
-        calendar.save(db, shown, now)
+    def first(db: Connection) -> None:
+        rows.write(db)
+        calendar.announce(db, meeting, now)
 
-    with meetings.taking(decision.meeting.room), desk.store.write(add) as db:
-        also(db, decision.meeting)
-    return decision.meeting
+    with meetings.taking(meeting.room), desk.store.write(first) as db:
+        also(db, meeting)
+    return meeting
 
 
 def _render(desk: Desk, before: Loaded, decision: Decision) -> list[Entry]:

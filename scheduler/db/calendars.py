@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
 
-from scheduler.db import direct
 from scheduler.db import tables as t
+from scheduler.db.direct import adding
 from scheduler.db.engine import added
 
 LEASE = timedelta(minutes=5)
@@ -204,7 +204,8 @@ def put_times(db: Connection, calendar_id: int, busy: Mapping[str, Iterable[tupl
         for kind, spans in busy.items()
         for start, end in spans
     ]
-    direct.add(db, t.busy_times, found)
+    with adding(db) as rows:
+        rows.add(t.busy_times, found)
 
 
 def _instant(seconds: int) -> datetime:

@@ -7,7 +7,8 @@ columns, or for a statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -23,22 +24,43 @@ Bound = Callable[[Any], Any]  # a value as the driver takes it
 _AT_ONCE = 50  # values: of a longer statement psycopg finds the places anew each time
 
 
-def add(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts `rows`, which all have the same columns. Nothing is to be had from it: no numbers, no counts."""
-    if not rows:
-        return
-    names = tuple(rows[0])
-    bound = _bound(table, names, db.dialect)
-    values = [
-        tuple([bind(row[name]) if bind else row[name] for name, bind in zip(names, bound, strict=True)]) for row in rows
-    ]
-    if db.dialect.name == "sqlite":
-        db.exec_driver_sql(_insert(table, names, "?", 1), values)
-        return
-    size = max(1, _AT_ONCE // len(names))  # to PostgreSQL each row by itself would be a statement of its own
-    for first in range(0, len(values), size):
-        together = values[first : first + size]
-        db.exec_driver_sql(_insert(table, names, "%s", len(together)), tuple(chain.from_iterable(together)))
+class Rows:
+    """Rows as the driver takes them, made ready before the transaction that inserts them, for whose end others wait."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._inserts: list[tuple[str, Any]] = []
+
+    def add(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows that all have the same columns."""
+        if not rows:
+            return
+        names = tuple(rows[0])
+        bound = _bound(table, names, self._dialect)
+        values = [
+            tuple([bind(row[name]) if bind else row[name] for name, bind in zip(names, bound, strict=True)])
+            for row in rows
+        ]
+        if self._dialect.name == "sqlite":
+            self._inserts.append((_insert(table, names, "?", 1), values))
+            return
+        size = max(1, _AT_ONCE // len(names))  # to PostgreSQL each row by itself would be a statement of its own
+        for first in range(0, len(values), size):
+            together = values[first : first + size]
+            self._inserts.append((_insert(table, names, "%s", len(together)), tuple(chain.from_iterable(together))))
+
+    def write(self, db: Connection) -> None:
+        """Inserts them, in their order. Nothing is to be had from it: no numbers, no counts."""
+        for text, values in self._inserts:
+            db.exec_driver_sql(text, values)
+
+
+@contextmanager
+def adding(db: Connection) -> Iterator[Rows]:
+    """Rows that are inserted when the block ends."""
+    rows = Rows(db.dialect)
+    yield rows
+    rows.write(db)
 
 
 def run(db: Connection, statement: ClauseElement, values: Mapping[str, Any]) -> CursorResult[Any]:

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InvalidatePoolError, Opera
 from scheduler import paths
 from scheduler.config import ConfigurationError
 from scheduler.core.errors import Busy
+from scheduler.db.direct import Rows
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
@@ -70,6 +71,10 @@ class Store:
         """For one statement that reads: it sees one snapshot without a transaction around it. Raises Busy as `read`."""
         with _telling(), self._glancer.connect() as connection:
             yield connection
+
+    def rows(self) -> Rows:
+        """To be filled, and written in a transaction."""
+        return Rows(self.engine.dialect)
 
     @contextmanager
     def write(self, first: Callable[[Connection], None] | None = None) -> Iterator[Connection]:

@@ -99,14 +99,15 @@ def _feed(row: Any) -> Feed:
 def put_entries(db: Connection, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
     """The meeting's entries by language, in the place of those that were there."""
     db.execute(delete(t.calendar_entries).where(t.calendar_entries.c.meeting_id == meeting_id))
-    add_entries(db, meeting_id, zone, made_by, contents)
+    with direct.adding(db) as rows:
+        add_entries(rows, meeting_id, zone, made_by, contents)
 
 
-def add_entries(db: Connection, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
+def add_entries(rows: direct.Rows, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
     """The same of a meeting that has none yet."""
     same = {"meeting_id": meeting_id, "zone": zone, "made_by": made_by}
     found = [{**same, "language": language, "content": content} for language, content in contents.items()]
-    direct.add(db, t.calendar_entries, found)
+    rows.add(t.calendar_entries, found)
 
 
 def stamp(db: Connection, cities: Iterable[str], now: datetime) -> None:

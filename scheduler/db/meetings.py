@@ -17,8 +17,8 @@ from scheduler.core.errors import RoomTaken
 from scheduler.core.itip import Answer
 from scheduler.core.meeting import Invitation, Invitee, Meeting
 from scheduler.core.words import Wording
-from scheduler.db import direct
 from scheduler.db import tables as t
+from scheduler.db.direct import Rows, adding
 
 
 class Overtaken(Exception):
@@ -220,12 +220,12 @@ def taking(room: str) -> Iterator[None]:
         raise
 
 
-def add(db: Connection, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
+def add(rows: Rows, meeting: Meeting, directory: Directory, hashes: HashesOf) -> None:
     """A new meeting."""
-    direct.add(db, t.meetings, [{"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)}])
-    _add_participations(db, meeting)
-    _add_booking(db, meeting, directory)
-    _add_invitations(db, meeting.id, enumerate(meeting.invitations), hashes)
+    rows.add(t.meetings, [{"id": meeting.id, "created_at": meeting.created_at, **_columns(meeting)}])
+    _add_participations(rows, meeting)
+    _add_booking(rows, meeting, directory)
+    _add_invitations(rows, meeting.id, enumerate(meeting.invitations), hashes)
 
 
 def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directory, hashes: HashesOf) -> None:
@@ -240,10 +240,12 @@ def save(db: Connection, meeting: Meeting, expected: Meeting, directory: Directo
     db.execute(update(t.meetings).where(t.meetings.c.id == meeting.id).values(**columns))
     if expected.cities != meeting.cities:
         db.execute(delete(t.participations).where(t.participations.c.meeting_id == meeting.id))
-        _add_participations(db, meeting)
+        with adding(db) as rows:
+            _add_participations(rows, meeting)
     if _room_time(expected) != _room_time(meeting):
         db.execute(delete(t.bookings).where(t.bookings.c.meeting_id == meeting.id))
-        _add_booking(db, meeting, directory)
+        with adding(db) as rows:
+            _add_booking(rows, meeting, directory)
     _save_invitations(db, meeting, {i.id: i for i in expected.invitations}, hashes)
 
 
@@ -257,21 +259,18 @@ def _columns(meeting: Meeting) -> dict[str, Any]:
     return columns | {"starts": meeting.start, "ends": meeting.end}
 
 
-def _add_participations(db: Connection, meeting: Meeting) -> None:
-    direct.add(
-        db,
-        t.participations,
-        [{"meeting_id": meeting.id, "city": c, "position": p} for p, c in enumerate(meeting.cities)],
-    )
+def _add_participations(rows: Rows, meeting: Meeting) -> None:
+    found = [{"meeting_id": meeting.id, "city": city, "position": place} for place, city in enumerate(meeting.cities)]
+    rows.add(t.participations, found)
 
 
-def _add_booking(db: Connection, meeting: Meeting, directory: Directory) -> None:
+def _add_booking(rows: Rows, meeting: Meeting, directory: Directory) -> None:
     taken = _room_time(meeting)
     if taken is None:
         return
     room, starts, ends = taken
     values = {"meeting_id": meeting.id, "room_id": directory.rooms[room].id, "starts": starts, "ends": ends}
-    db.execute(insert(t.bookings).values(values))
+    rows.add(t.bookings, [values])
 
 
 def _room_time(meeting: Meeting) -> tuple[str, datetime, datetime] | None:
@@ -289,18 +288,17 @@ def _save_invitations(db: Connection, meeting: Meeting, before: Mapping[str, Inv
         elif invitation != before[invitation.id]:
             columns = _invitation_columns(position, invitation)
             db.execute(update(t.invitations).where(t.invitations.c.id == invitation.id).values(**columns))
-    _add_invitations(db, meeting.id, added, hashes)
+    with adding(db) as rows:
+        _add_invitations(rows, meeting.id, added, hashes)
 
 
-def _add_invitations(
-    db: Connection, meeting_id: int, added: Iterable[tuple[int, Invitation]], hashes: HashesOf
-) -> None:
+def _add_invitations(rows: Rows, meeting_id: int, added: Iterable[tuple[int, Invitation]], hashes: HashesOf) -> None:
     found = []
     for position, invitation in added:
         reply_hash, link_hash = hashes(invitation)
         own = {"id": invitation.id, "meeting_id": meeting_id, "reply_hash": reply_hash, "link_hash": link_hash}
         found.append(_invitation_columns(position, invitation) | own)
-    direct.add(db, t.invitations, found)
+    rows.add(t.invitations, found)
 
 
 def _invitation_columns(position: int, invitation: Invitation) -> dict[str, Any]:

@@ -83,12 +83,13 @@ class Delivery:
 
 def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
     """Adds mail, which supersedes what waits of the same invitations."""
-    add_first(db, entries, now)
+    with direct.adding(db) as rows:
+        add_first(rows, entries, now)
     if invited := [e.invitation_id for e in entries if e.invitation_id]:
         _supersede(db, now, invited)
 
 
-def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
+def add_first(rows: direct.Rows, entries: Sequence[Entry], now: datetime) -> None:
     """Adds mail of invitations that had none before."""
     mails = [
         {
@@ -114,7 +115,7 @@ def add_first(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
         }
         for e in entries
     ]
-    direct.add(db, t.outbox, mails)
+    rows.add(t.outbox, mails)
 
 
 def _supersede(db: Connection, now: datetime, invitation_ids: Sequence[str | None] | None = None) -> None:

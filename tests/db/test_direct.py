@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from scheduler.core.meeting import Invitee
 from scheduler.db import direct
@@ -15,13 +15,18 @@ from tests import databases
 from tests.house import House
 
 
+def _add(db: Connection, table: Table, found: list[dict[str, Any]]) -> None:
+    with direct.adding(db) as rows:
+        rows.add(table, found)
+
+
 def test_what_is_inserted_is_what_sqlalchemy_would_insert(house: House) -> None:
     """Instants, texts by language, NULL, numbers and bytes."""
     house.book()
     before = databases.contents(house.desk.store)
     tables = [t.meetings, t.participations, t.invitations, t.outbox, t.calendar_entries]
     raw = databases.fingerprint(house.desk.store)
-    for add in (direct.add, lambda db, table, found: db.execute(insert(table), found)):
+    for add in (_add, lambda db, table, found: db.execute(insert(table), found)):
         with house.desk.store.write() as db:
             for table in reversed(tables):
                 db.execute(table.delete())
@@ -42,7 +47,7 @@ def test_more_rows_than_go_at_once_come_in_their_order(house: House) -> None:
 
 def test_no_rows_are_no_statement(house: House) -> None:
     with house.desk.store.write() as db:
-        direct.add(db, t.outbox, [])
+        _add(db, t.outbox, [])
     assert house.outbox() == []
 
 
