@@ -76,7 +76,7 @@ def _watch_the_database() -> None:
 
 
 def _written(_db: Any, _cursor: Any, statement: str, *_: Any) -> None:
-    if statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP")):
+    if statement.lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP")):
         getattr(_transaction, "statements", []).append(statement)
         reached("written")
 

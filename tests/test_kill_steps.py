@@ -97,7 +97,7 @@ def test_a_booking_killed_at_any_step_is_whole_or_not_there_and_can_be_repeated(
         house.desk.store.close()
         if not killed:
             break
-    assert len(there) > 10
+    assert len(there) > 8  # PostgreSQL gets all rows in one statement
     assert there == sorted(there)  # nothing is there before the commit, and all of it after
     assert there[-2] == there[-1]  # killed after the commit
 

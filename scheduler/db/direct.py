@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Dialect, Table
@@ -21,7 +21,9 @@ from scheduler.db.tables import Instant
 
 Bound = Callable[[Any], Any]  # a value as the driver takes it
 
-_AT_ONCE = 50  # values: of a longer statement psycopg finds the places anew each time
+Part = tuple[Table, tuple[str, ...], int]  # so many rows with these columns into a table
+
+_AT_ONCE = 300  # values in a statement of PostgreSQL: enough for a meeting of a few people
 
 
 class Rows:
@@ -29,10 +31,10 @@ class Rows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._inserts: list[tuple[str, Any]] = []
+        self._parts: list[tuple[Part, list[tuple[Any, ...]]]] = []
 
     def add(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows that all have the same columns."""
+        """Rows that all have the same columns. What they refer to was added before, or is there."""
         if not rows:
             return
         names = tuple(rows[0])
@@ -41,18 +43,37 @@ class Rows:
             tuple([bind(row[name]) if bind else row[name] for name, bind in zip(names, bound, strict=True)])
             for row in rows
         ]
-        if self._dialect.name == "sqlite":
-            self._inserts.append((_insert(table, names, "?", 1), values))
-            return
-        size = max(1, _AT_ONCE // len(names))  # to PostgreSQL each row by itself would be a statement of its own
+        size = len(values) if self._dialect.name == "sqlite" else max(1, _AT_ONCE // len(names))
         for first in range(0, len(values), size):
-            together = values[first : first + size]
-            self._inserts.append((_insert(table, names, "%s", len(together)), tuple(chain.from_iterable(together))))
+            some = values[first : first + size]
+            self._parts.append(((table, names, len(some)), some))
 
     def write(self, db: Connection) -> None:
         """Inserts them, in their order. Nothing is to be had from it: no numbers, no counts."""
-        for text, values in self._inserts:
-            db.exec_driver_sql(text, values)
+        if self._dialect.name == "sqlite":
+            for (table, names, _), values in self._parts:
+                db.exec_driver_sql(_insert(table, names), values)
+            return
+        with _numbered_parameters(db):
+            for pieces in self._statements():
+                parts, values = zip(*pieces, strict=True)
+                db.exec_driver_sql(_inserts(parts), tuple(chain.from_iterable(chain.from_iterable(values))))
+
+    def _statements(self) -> Iterator[list[tuple[Part, list[tuple[Any, ...]]]]]:
+        """To PostgreSQL each statement costs what several rows do, so one writes into many tables; into each once, for
+        which of its parts it carries out first is not said."""
+        found: list[tuple[Part, list[tuple[Any, ...]]]] = []
+        size, tables = 0, set[Table]()
+        for part in self._parts:
+            (table, names, rows), _ = part
+            if found and (size + len(names) * rows > _AT_ONCE or table in tables):
+                yield found
+                found, size, tables = [], 0, set()
+            found.append(part)
+            size += len(names) * rows
+            tables.add(table)
+        if found:
+            yield found
 
 
 @contextmanager
@@ -79,10 +100,38 @@ def _bound(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[Boun
 
 
 @lru_cache(maxsize=256)
-def _insert(table: Table, names: tuple[str, ...], mark: str, count: int) -> str:
+def _insert(table: Table, names: tuple[str, ...]) -> str:
+    return f"{_into(table, names)} VALUES ({', '.join('?' * len(names))})"
+
+
+@lru_cache(maxsize=64)
+def _inserts(parts: tuple[Part, ...]) -> str:
+    """One statement of PostgreSQL for all of them. Foreign keys are looked at when it has written everything."""
+    numbers = count(1)
+    written = []
+    for table, names, rows in parts:
+        values = ", ".join(f"({', '.join([f'${next(numbers)}' for _ in names])})" for _ in range(rows))
+        written.append(f"{_into(table, names)} VALUES {values}")
+    before = ", ".join(f"part{place} AS ({text})" for place, text in enumerate(written[:-1]))
+    return f"WITH {before} {written[-1]}" if before else written[-1]
+
+
+def _into(table: Table, names: tuple[str, ...]) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
-    row = f"({', '.join([mark] * len(names))})"
-    return f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * count)}"
+    return f"INSERT INTO {table.name} ({columns})"
+
+
+@contextmanager
+def _numbered_parameters(db: Connection) -> Iterator[None]:
+    """For statements with PostgreSQL's own $1: in others psycopg looks for the places of so many values each time."""
+    import psycopg
+
+    connection: Any = db.connection.driver_connection
+    usual, connection.cursor_factory = connection.cursor_factory, psycopg.RawCursor
+    try:
+        yield
+    finally:
+        connection.cursor_factory = usual
 
 
 class _Compiled(NamedTuple):
