@@ -3,7 +3,8 @@
 PORT ?= 8000
 DEMO_DIR ?= var/demo
 # The first of 3.11 or newer that can make virtual environments, else the first of 3.11 or newer. The system's own comes
-# before what version managers put into PATH: it is built with profile-guided optimisation, and a seventh faster.
+# before what version managers put into PATH: it is built with profile-guided optimisation, and what takes it five
+# seconds takes others six. To have another: make PYTHON=python3.13
 PYTHON ?= $(shell for needed in ensurepip sys; do \
 	for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$p -c "import sys, $$needed; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then echo $$p; exit; fi; done; done)

@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from scheduler.core.errors import Fault, Invalid
-from scheduler.core.words import clean_line
+from scheduler.core.words import clean_line, without_control
 
 Headers = Sequence[tuple[str, str]]  # names and encoded values, in the order in which they are written
 
@@ -96,14 +96,15 @@ def automatic(own_address: str, language: str) -> list[tuple[str, str]]:
 
 
 def letter(headers: Headers, plain: str, html: str, boundary: str) -> bytes:
-    """A mail with the same text twice: multipart/alternative [plain, html]."""
+    """A mail with the same text twice: multipart/alternative [plain, html]. Both are clean (see `words.clean_text`)."""
     return _root(headers, _alternative([_text_part("plain", plain), _text_part("html", html)], boundary))
 
 
 def invitation(headers: Headers, plain: str, html: str, calendar: bytes, method: str, boundary: str) -> bytes:
     """A mail with a calendar: multipart/mixed [alternative [plain, html, calendar], the calendar as a file].
 
-    Only the alternative names the method, so that nobody processes the same object twice (RFC 6047 2.4).
+    The texts are clean. Only the alternative names the method, so that nobody processes the same object twice (RFC
+    6047 2.4).
     """
     body = _base64(calendar)
     inline = _part([("Content-Type", f"text/calendar; method={method}; charset=UTF-8")], "base64", body)
@@ -140,9 +141,11 @@ def _part(headers: Headers, encoding: str, body: str) -> str:
 
 
 def _text_part(subtype: str, text: str) -> str:
+    if "\r" in text:  # it is not clean; but no bare CR leaves, whoever calls
+        text = without_control(text)
     data = (text + "\n").encode("utf-8", "ignore").replace(b"\n", b"\r\n")
     headers = [("Content-Type", f"text/{subtype}; charset=UTF-8")]
-    if 10 * len(data.translate(None, _AS_IT_IS)) > len(data):  # other scripts than Latin: illegible and longer as =XX
+    if 7 * len(data.translate(None, _AS_IT_IS)) > len(data):  # three bytes each as =XX: base64 is shorter
         return _part(headers, "base64", _base64(data))
     return _part(headers, "quoted-printable", binascii.b2a_qp(data, istext=True).decode("ascii"))
 
@@ -152,7 +155,7 @@ def _base64(data: bytes) -> str:
     text = binascii.b2a_base64(data, newline=False)
     full, rest = divmod(len(text), 76)
     lines = struct.unpack(full * "76s" + (f"{rest}s" if rest else ""), text)  # a third of the time that slices take
-    return b"".join([line + b"\r\n" for line in lines]).decode("ascii")
+    return b"\r\n".join([*lines, b""]).decode("ascii")
 
 
 def _is_plain(text: str) -> bool:

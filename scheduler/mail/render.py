@@ -51,9 +51,7 @@ def filled(kind: str, language: str, context: Mapping[str, Any]) -> Rendered:
     texts: list[str] = []
     shape = tuple([(name, _shape(name, value, texts)) for name, value in context.items()])
     form = _form(kind, language, shape)
-    if not "".join(texts).isprintable():
-        texts = [without_control(text) for text in texts]
-    escaped = str(escape("\0".join(texts))).split("\0")
+    escaped = str(escape("\0".join(texts))).split("\0")  # clean texts hold no NUL
 
     def subject(title: str) -> str:
         return form.subject.filled([title if place == form.title else text for place, text in enumerate(texts)])
@@ -126,6 +124,8 @@ def _shape(name: str, value: Any, texts: list[str]) -> Any:
     if isinstance(value, str):
         if not value or name in _DECIDING:
             return value
+        if not value.replace("\n", "").isprintable():
+            value = without_control(value)
         lines = [value] if name == "title" else value.split("\n")  # a title is one line, or shall be
         texts += filter(None, lines)
         return tuple([line and _LINE for line in lines])

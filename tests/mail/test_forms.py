@@ -57,6 +57,17 @@ def test_a_filled_form_is_what_the_templates_make(
         assert render.filled(str(occasion), language, context) == made  # the form is there now
 
 
+@settings(max_examples=60, deadline=None)
+@given(WORDS, WORDS, st.sampled_from(LANGUAGES))
+def test_a_form_cleans_texts_that_nobody_cleaned(agenda: str, product: str, language: str) -> None:
+    for text in (agenda, "one\r\ntwo\r\n\r\nthree\0"):
+        meeting = samples.meeting(agenda=Wording((("und", text),)))
+        context = told(samples.message(Occasion.INVITATION, about=meeting), language) | {"product": product}
+        made = render.filled("invitation", language, context)
+        assert (made.plain, made.html) == (clean_text(made.plain), clean_text(made.html))
+    assert "one\ntwo\n\nthree\n" in made.plain
+
+
 def told(message: Message, language: str) -> dict[str, Any]:
     about = facts(message.meeting, samples.DIRECTORY, language, message.invitation.invitee.city)
     addressed = samples.addressed(message.invitation)
