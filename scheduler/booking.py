@@ -14,7 +14,7 @@ from scheduler.core.drafts import Bounds, Checked, check
 from scheduler.core.errors import Fault, Forbidden, Invalid, Outdated, RoomTaken
 from scheduler.core.meeting import Decision, Draft, Meeting, as_invitee, draft_of
 from scheduler.core.words import clean_text
-from scheduler.db import access
+from scheduler.db import access, law_notices
 from scheduler.db import directory as cities
 from scheduler.db.engine import Connection
 from scheduler.desk import Desk
@@ -123,9 +123,23 @@ def edit(
         )
         if decision.meeting == before.meeting:
             return before.meeting
-        return save(desk, before, decision, lambda db: count_mails(db, desk, actor, decision))
+
+        def also(db: Connection) -> None:
+            count_mails(db, desk, actor, decision)
+            if decision.meeting.cities != before.meeting.cities:
+                _forget_what_is_over(db, decision.meeting, before.directory)
+
+        return save(desk, before, decision, also)
 
     return retrying(step)
+
+
+def _forget_what_is_over(db: Connection, meeting: Meeting, directory: Directory) -> None:
+    """About a change of law in a city that went nobody is to decide any more."""
+    told = law_notices.mark(db, meeting.id)
+    if told:
+        left = laws.find(meeting, directory, public_holidays.of_year)
+        law_notices.note(db, {meeting.id: left.still_told(told) if left else ""}, {meeting.id: told})
 
 
 def cancel(

@@ -4,7 +4,8 @@ The product has no hook for it. A process that a test starts (see `processes`) l
 to transactions, SQL statements, and what it says to mail servers and mailboxes. So the steps are the same for the web
 server, the worker and the poller:
 
-    web      parsed, begun, written (each INSERT, UPDATE, DELETE), committing, committed, answering, answered
+    web      parsed, begun, written (each INSERT, UPDATE, DELETE; a booking's rows, to PostgreSQL one statement, come
+             before begun), committing, committed, answering, answered
     worker   claimed, connecting, ehlo, mail, rcpt, data, dot (sent, no reply yet), accepted (not yet marked), marked
     poller   fetched, stored, applied, marking (as seen), seen
 

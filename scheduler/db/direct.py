@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, count
 from typing import Any, NamedTuple
@@ -144,14 +145,24 @@ class _Compiled(NamedTuple):
 @lru_cache(maxsize=256)
 def _compiled(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
-    given = {name: parameter for name, parameter in compiled.binds.items() if parameter.required}
-    constants = {name: parameter.value for name, parameter in compiled.binds.items() if name not in given}
-    bound = tuple((name, _bind(parameter.type, dialect)) for name, parameter in given.items())
-    return _Compiled(compiled.string, tuple(compiled.positiontup or ()), bound, constants)
+    bound, constants = [], {}
+    for name, parameter in compiled.binds.items():
+        bind = _bind(parameter.type, dialect)
+        if parameter.required:
+            bound.append((name, bind))
+        else:
+            constants[name] = bind(parameter.value) if bind else parameter.value
+    return _Compiled(compiled.string, tuple(compiled.positiontup or ()), tuple(bound), constants)
 
 
 def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Bound | None:
     bind = kind.dialect_impl(dialect).bind_processor(dialect)
-    if bind and isinstance(kind, Instant):
-        return lru_cache(maxsize=256)(bind)  # the rows of a booking name the same few moments
-    return bind
+    if bind is None or not isinstance(kind, Instant):
+        return bind
+    kept = lru_cache(maxsize=256)(bind)  # the rows of a booking name the same few moments
+
+    def bound(moment: datetime | None) -> Any:
+        # In UTC: elsewhere the two readings of an hour that comes twice are equal.
+        return kept(moment) if moment is None or moment.tzinfo is UTC else bind(moment)
+
+    return bound

@@ -202,18 +202,13 @@ def added(db: Connection, table: Table, values: dict[str, Any]) -> int:
 @contextmanager
 def together(db: Connection) -> Iterator[None]:
     """For statements from which nothing is read. PostgreSQL gets them in one piece, so that each does not cost a way
-    there and back, and says when the block ends what went wrong; SQLite, in this process, gets one after the other.
-    Such a block within another is part of it."""
+    there and back, and says when the block ends what went wrong; SQLite, in this process, gets one after the other."""
     if db.dialect.name != "postgresql":
         yield
         return
     import psycopg
-    from psycopg.pq import PipelineStatus
 
     connection: Any = db.connection.driver_connection
-    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
-        yield
-        return
     try:
         with connection.pipeline():
             yield

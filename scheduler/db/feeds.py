@@ -104,7 +104,7 @@ def put_entries(db: Connection, meeting_id: int, zone: str, made_by: str, conten
 
 
 def add_entries(rows: direct.Rows, meeting_id: int, zone: str, made_by: str, contents: Mapping[str, bytes]) -> None:
-    """The same of a meeting that has none yet."""
+    """The rows of a meeting that has none yet."""
     same = {"meeting_id": meeting_id, "zone": zone, "made_by": made_by}
     found = [{**same, "language": language, "content": content} for language, content in contents.items()]
     rows.add(t.calendar_entries, found)
@@ -117,6 +117,8 @@ def stamp(db: Connection, cities: Iterable[str], now: datetime) -> None:
     stamps: it is what Last-Modified says, and no reader may take the older state for the newer.
     """
     found = {f"city{place}": city for place, city in enumerate(sorted(cities))}
+    if not found:
+        return
     direct.run(db, _stamp_of(len(found)), {**found, "second": int(now.timestamp())})
 
 

@@ -90,7 +90,7 @@ def add(db: Connection, entries: Sequence[Entry], now: datetime) -> None:
 
 
 def add_first(rows: direct.Rows, entries: Sequence[Entry], now: datetime) -> None:
-    """Adds mail of invitations that had none before."""
+    """The rows of mail of invitations that had none before."""
     mails = [
         {
             "kind": e.kind,
@@ -219,6 +219,7 @@ class Flooded:
 
 
 def _many(keys: Any) -> Select[Any]:
+    """Those of the people with these keys who get more than `most` mails, overtaken ones counted too."""
     o = t.outbox.c
     recent = and_(o.recipient_key.in_(keys), o.recipient_key != "", o.created_at > bindparam("since"))
     query = select(o.recipient_key).where(recent).group_by(o.recipient_key)
@@ -227,7 +228,7 @@ def _many(keys: Any) -> Select[Any]:
 
 @lru_cache(maxsize=128)
 def _many_of(number: int) -> Select[Any]:
-    """The same for so many people, named in order."""
+    """Of so many people: key0, key1, …"""
     return _many([bindparam(f"key{place}") for place in range(number)])
 
 

@@ -99,7 +99,7 @@ def test_a_booking_killed_after_each_insert_leaves_nothing(office: Office) -> No
             break
         assert processes.was_killed(process)
         assert office.counts() == before
-    assert number > 6
+    assert number > 4  # PostgreSQL gets all rows in one statement
 
 
 def _answer(caller: Caller, link: str, comment: str) -> Heard | None:
