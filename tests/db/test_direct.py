@@ -50,7 +50,7 @@ def test_no_rows_are_no_statement(house: House) -> None:
 
 
 def test_a_statement_gives_what_sqlalchemy_gives(house: House) -> None:
-    """Parameters that come twice, an instant of another zone, a value that stands in the statement, and NULL."""
+    """Parameters that come twice, an instant of another zone, values that stand in the statement, and NULL."""
     house.book()
     m = t.meetings.c
     early: Any = bindparam("early", type_=t.Instant())
@@ -58,6 +58,7 @@ def test_a_statement_gives_what_sqlalchemy_gives(house: House) -> None:
         m.created_at > early, m.starts > early, m.status != "cancelled"
     )
     statement = statement.where(m.host == bindparam("host"), m.field != bindparam("field"))
+    statement = statement.where(m.ends > datetime(2027, 1, 1, tzinfo=timezone(timedelta(hours=9))))
     for hours, host in ((-1, "gwangjin"), (1, "gwangjin"), (-1, "eregli")):
         moment = (house.desk.now() + timedelta(hours=hours)).astimezone(timezone(timedelta(hours=9)))
         values = {"early": moment, "host": host, "field": "economy"}
