@@ -171,8 +171,6 @@ def written(value: Any) -> bytes:
 
 def respond(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = value if isinstance(value, bytes) else written(value)
-    response = Response(body, status, mimetype="application/json", headers=headers)
-    response.headers["Content-Language"] = problems.language()
-    response.headers["Vary"] = "Authorization, Accept-Language"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    same = {"Vary": "Authorization, Accept-Language", "Cache-Control": "no-store"}
+    known = {"Content-Language": problems.language(), **same, **(headers or {})}
+    return Response(body, status, known, mimetype="application/json")
