@@ -60,13 +60,9 @@ def save(db: Connection, change: Change | None, now: datetime) -> None:
 
 
 def add(rows: Rows, desk: Desk, directory: Directory, meeting: Meeting) -> None:
-    """The entry of a new meeting; `announce` it in the transaction that writes the rows."""
+    """The entry of a new meeting, whose cities' feeds get their stamp in the transaction that writes the rows."""
     made = entry(desk, directory, meeting)
     feeds.add_entries(rows, meeting.id, made.zone, maker(desk), made.contents)
-
-
-def announce(db: Connection, meeting: Meeting, now: datetime) -> None:
-    feeds.stamp(db, meeting.cities, now)
 
 
 def entry(desk: Desk, directory: Directory, meeting: Meeting, languages: Iterable[str] = LANGUAGES) -> Entry:

@@ -24,7 +24,7 @@ from scheduler.core.cities import Directory, Person
 from scheduler.core.errors import Conflict, NotFound
 from scheduler.core.meeting import Decision, Meeting, Message, Notice, Occasion
 from scheduler.db import directory as cities
-from scheduler.db import meetings, outbox, told
+from scheduler.db import feeds, meetings, outbox, told
 from scheduler.db.engine import Connection
 from scheduler.db.outbox import Entry, Left
 from scheduler.desk import Desk
@@ -104,7 +104,7 @@ def save_new(desk: Desk, before: Loaded, decision: Decision, also: Callable[[Con
 
     def first(db: Connection) -> None:
         rows.write(db)
-        calendar.announce(db, meeting, now)
+        feeds.stamp(db, meeting.cities, now)
 
     with meetings.taking(meeting.room), desk.store.write(first) as db:
         also(db, meeting)

@@ -30,8 +30,6 @@ MAX_MINUTES = 24 * 60
 STEPS = (5, 60)  # minutes, both included
 EARLIEST = date(1970, 1, 1)  # zone data are rough before
 
-# Another city's local day can be one off, a meeting of 24 hours runs into the next, and one to be sure.
-
 
 @dataclass(frozen=True, slots=True)
 class Slot:

@@ -25,13 +25,13 @@ _SPACES = re.compile("[ \t\n\u00a0]+")
 
 def clean_text(text: str) -> str:
     """`text` with LF line ends and without control or deceiving characters, stripped at both ends."""
-    if text.replace("\n", "").isprintable():  # most texts: then it holds none of them
-        return text.strip()
     return without_control(text).strip()
 
 
 def without_control(text: str) -> str:
     """`text` with LF line ends and without control or deceiving characters."""
+    if text.replace("\n", "").isprintable():  # most texts: then it holds none of them
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     return _DECEIVING.sub("", _CONTROL.sub("", text))
 

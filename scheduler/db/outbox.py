@@ -242,9 +242,9 @@ _FLOODED = (
 
 def flooded(db: Connection, recipient_keys: Sequence[str], since: datetime, most: int) -> Flooded | None:
     """Whoever of these people gets more than `most` mails written after `since`; overtaken ones do not count."""
-    # First by the index alone, which holds all that hardly anybody exceeds: the state of a mail lies behind its bytes.
     if not recipient_keys:
         return None
+    # First by the index alone, which holds all that hardly anybody exceeds: the state of a mail lies behind its bytes.
     people = {f"key{place}": key for place, key in enumerate(recipient_keys)}
     many = list(direct.run(db, _many_of(len(people)), {**people, "since": since, "most": most}).scalars())
     row = db.execute(_FLOODED, {"keys": many, "since": since, "most": most}).one_or_none() if many else None

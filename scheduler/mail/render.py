@@ -124,8 +124,7 @@ def _shape(name: str, value: Any, texts: list[str]) -> Any:
     if isinstance(value, str):
         if not value or name in _DECIDING:
             return value
-        if not value.replace("\n", "").isprintable():
-            value = without_control(value)
+        value = without_control(value)
         lines = [value] if name == "title" else value.split("\n")  # a title is one line, or shall be
         texts += filter(None, lines)
         return tuple([line and _LINE for line in lines])
