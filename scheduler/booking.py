@@ -138,8 +138,8 @@ def _forget_what_is_over(db: Connection, meeting: Meeting, directory: Directory)
     """About a change of law in a city that went nobody is to decide any more."""
     told = law_notices.mark(db, meeting.id)
     if told:
-        left = laws.find(meeting, directory, public_holidays.of_year)
-        law_notices.note(db, {meeting.id: left.still_told(told) if left else ""}, {meeting.id: told})
+        left = laws.still_told(told, meeting, directory, public_holidays.of_year)
+        law_notices.note(db, {meeting.id: left}, {meeting.id: told})
 
 
 def cancel(

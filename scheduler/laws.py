@@ -144,10 +144,9 @@ def approve(desk: Desk, actor: Person | None, meeting_id: int, keep: str, public
 
 def _still_told(desk: Desk, after: Meeting, directory: Directory, public: PublicOf) -> str:
     """The mark of what the decision leaves open, if its coordinator has heard of that."""
-    left = laws.find(after, directory, public)
     with desk.store.read() as db:
         told = law_notices.mark(db, after.id)
-    return left.still_told(told) if left else ""
+    return laws.still_told(told, after, directory, public)
 
 
 def _must_be_known(keep: str) -> None:

@@ -104,6 +104,12 @@ def find(meeting: Meeting, directory: Directory, public: PublicOf) -> Finding | 
     return found if found.is_of_time or found.closures else None
 
 
+def still_told(told: str, meeting: Meeting, directory: Directory, public: PublicOf) -> str:
+    """What is left of the mark `told` after a decision or an edit; empty: nothing."""
+    left = find(meeting, directory, public)
+    return left.still_told(told) if left else ""
+
+
 def may_wait(meeting: Meeting, now: datetime) -> bool:
     """Whether it is to come: about any other one nobody decides."""
     return meeting.status == "confirmed" and meeting.start > now
